@@ -1,0 +1,7 @@
+// main.cu: hands the program to the runtime. One binary serves every rank.
+#include "program.h"
+#include "runtime/core/Program.h"
+
+int main(int argc, char **argv) {
+  return rt::train(trainer::program, argc, argv);
+}

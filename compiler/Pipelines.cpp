@@ -1,0 +1,124 @@
+//===- Pipelines.cpp - the order of the passes, and why -------------------===//
+//
+// Read this first. A job becomes an `nn` module in the frontend; then each level below runs its passes in
+// order and is closed by a verifier. `shardc-opt` runs any of them alone.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Pipelines.h"
+
+#include "compiler/transforms/dist/Passes.h"
+#include "compiler/transforms/exec/Passes.h"
+#include "compiler/transforms/nn/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+
+namespace {
+struct PassEntry {
+  StringRef name;
+  StringRef why; // for the reader
+};
+struct Level {
+  shardc::Stage stage;
+  StringRef file; // of --dump-ir
+  std::vector<PassEntry> passes;
+};
+
+const std::vector<Level> &levels() {
+  using shardc::Stage;
+  static const std::vector<Level> all = {
+      {Stage::Nn,
+       "10-nn.mlir",
+       {
+           // The frontend leaves one function per module of the model. Fine-tuning (adapters), precision
+           // (casts) and loss chunks belong here, before gradients exist, so that these are differentiated
+           // like everything else.
+           {"canonicalize", "fold what the frontend wrote for completeness"},
+           {"cse", "one value for equal expressions"},
+       }},
+      {Stage::Step,
+       "20-step.mlir",
+       {
+           {"nn-outline",
+            "main becomes calls only, so that every weight meets the program at a function's edge"},
+           {"nn-differentiate",
+            "on the global program: what the mesh needs in backward then follows from the rules"},
+           {"nn-step",
+            "micro-batches, accumulators, clipping, optimizer: ordinary code that later passes see"},
+           {"canonicalize", "strip(place(p)) == p is judged on a canonical p"},
+           {"cse", ""},
+           {"symbol-dce", "functions that only their forward and backward forms replaced"},
+       }},
+      {Stage::Dist,
+       "30-dist.mlir",
+       {
+           {"dist-place",
+            "naive and always right: each op where the rules say, a reshard where layouts differ"},
+           {"dist-simplify",
+            "fewer and cheaper movements; nothing fuses before this, or sums would be reduced twice"},
+           {"dist-lower-reshard", "each reshard becomes collectives, in a fixed, costed order"},
+           {"dist-verify", "no reshard, no unresolved partial: what follows may trust every type"},
+       }},
+      // Pipeline stages are cut here, between layer calls, once there is more than one.
+      {Stage::Exec,
+       "40-exec.mlir",
+       {
+           {"exec-layout", "an order for the axes of each buffer, so that products need no transposes"},
+           {"exec-lower", "destinations instead of results, local sizes, strides; no placements left"},
+           // Row kernels are fused here, when values have become buffers.
+           {"exec-order", "the order in which a rank issues its operations"},
+           {"exec-plan-memory", "every buffer at a fixed offset; the peak is a constant"},
+           {"exec-verify", "independent of the passes above: groups, lifetimes, accumulators"},
+       }},
+  };
+  return all;
+}
+
+LogicalResult dump(ModuleOp module, StringRef dir, StringRef file) {
+  std::string error;
+  SmallString<128> path(dir);
+  path += "/";
+  path += file;
+  if (std::error_code code = llvm::sys::fs::create_directories(dir))
+    return emitError(UnknownLoc::get(module.getContext())) << dir << ": " << code.message();
+  auto output = openOutputFile(path, &error);
+  if (!output)
+    return emitError(UnknownLoc::get(module.getContext())) << error;
+  module.print(output->os());
+  output->keep();
+  return success();
+}
+} // namespace
+
+void shardc::registerPasses() {
+  registerTransformsPasses();
+  nn::registerNnPasses();
+  dist::registerDistPasses();
+  exec::registerExecPasses();
+}
+
+LogicalResult shardc::runPipeline(ModuleOp module, Stage last, const PipelineOptions &options) {
+  for (const Level &level : levels()) {
+    if (level.stage > last)
+      break;
+    PassManager passes(module.getContext());
+    passes.enableVerifier(true);
+    if (options.timing)
+      passes.enableTiming();
+    for (const PassEntry &pass : level.passes)
+      if (failed(parsePassPipeline(pass.name, passes)))
+        return failure();
+    if (failed(passes.run(module)))
+      return failure();
+    if (!options.dumpDir.empty() && failed(dump(module, options.dumpDir, level.file)))
+      return failure();
+  }
+  return success();
+}

@@ -1,0 +1,26 @@
+//===- Layouts.h - where the parameters of a program lie ------------------===//
+#pragma once
+
+#include "dialects/nn/Nn.h"
+
+#include <string>
+#include <vector>
+
+namespace shardc {
+
+/// One weight of the model, or the same weight of several layers in one layout.
+struct ParameterLayout {
+  std::string name;         ///< of the first one: h.0.attn.c_attn.weight
+  std::string range;        ///< `h.0-11.attn.c_attn.weight` for several
+  nn::NamedTensorType type; ///< global axes and their placement
+  int64_t instances = 1;
+  int64_t localElements = 0; ///< of one instance, on one rank
+};
+
+/// The parameters of a `dist` program in the order of @step's arguments, equal layers together.
+std::vector<ParameterLayout> parameterLayouts(mlir::ModuleOp module);
+
+/// Elements of a tensor that one rank holds.
+int64_t localElements(nn::NamedTensorType type, mlir::ModuleOp module);
+
+} // namespace shardc

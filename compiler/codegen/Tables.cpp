@@ -1,0 +1,253 @@
+//===- Tables.cpp - the constants that the runtime is handed ---------------===//
+
+#include "compiler/codegen/Tables.h"
+#include "dialects/nn/Nn.h"
+
+#include <fmt/format.h>
+
+using namespace mlir;
+
+namespace shardc::codegen {
+namespace {
+
+std::string meshAxes(llvm::ArrayRef<std::string> axes) {
+  std::string text;
+  for (const std::string &axis : axes)
+    text += (text.empty() ? "mesh::" : ", mesh::") + identifier(axis);
+  return "{" + text + "}";
+}
+
+std::string axisText(const BlockAxis &axis) {
+  return fmt::format("{{{}, {}, {}, {}, {}, {}}}", axis.size, axis.fileSize, axis.fileStride,
+                     axis.localStride, axis.localCount, meshAxes(axis.mesh));
+}
+
+std::string blockText(const Block &block) {
+  if (block.offset < 0)
+    return "{}";
+  std::string axes;
+  for (const BlockAxis &axis : block.axes)
+    axes += (axes.empty() ? "" : ", ") + axisText(axis);
+  return fmt::format("{{{}, {{{}}}}}", block.offset, axes);
+}
+
+class TablesPrinter {
+public:
+  explicit TablesPrinter(Shared &shared) : shared(shared) {}
+  FailureOr<std::string> print();
+
+private:
+  void mesh();
+  LogicalResult parameters();
+  LogicalResult inputs();
+  LogicalResult input(exec::GlobalOp global);
+  void operations();
+  void recipe();
+  void program();
+  std::string identity();
+  /// The only global of this kind as rt::Scalar, "{}" where there is none.
+  std::string scalar(llvm::StringRef kind);
+
+  Shared &shared;
+  Text out;
+  bool hasParameters = false, hasInputs = false;
+};
+
+//===-- mesh, parameters, inputs -------------------------------------------===//
+
+void TablesPrinter::mesh() {
+  std::string axes, groups;
+  if (shared.mesh)
+    for (auto [name, size] : llvm::zip(shared.mesh.getNames(), shared.mesh.getSizes()))
+      axes += fmt::format("{}{{{}, {}}}", axes.empty() ? "" : ", ", cString(name.getValue()), size);
+  if (!axes.empty())
+    out.line(fmt::format("static constexpr rt::MeshAxis meshAxes[] = {{{}}};", axes));
+  for (auto &[key, name] : shared.groups) {
+    llvm::SmallVector<std::string> members;
+    for (StringAttr axis : key.getAsRange<StringAttr>())
+      members.push_back(axis.str());
+    groups += fmt::format("{}{{{}, {}}}", groups.empty() ? "" : ", ", cString(name), meshAxes(members));
+  }
+  if (!groups.empty())
+    out.line(fmt::format("static constexpr rt::GroupSpec groupSpecs[] = {{{}}};", groups));
+  out.blank();
+}
+
+LogicalResult TablesPrinter::parameters() {
+  FailureOr<std::vector<Parameter>> list = parametersOf(shared);
+  if (failed(list))
+    return failure();
+  hasParameters = !list->empty();
+  if (!hasParameters)
+    return success();
+  out.line(
+      "// Axes: size, size in the file, stride in the file, stride and count in a rank's block, placed on.");
+  out.open("static constexpr rt::Parameter parameters[] =");
+  for (const Parameter &parameter : *list) {
+    std::string shape;
+    for (int64_t size : parameter.fileShape)
+      shape += (shape.empty() ? "" : ", ") + std::to_string(size);
+    out.line(fmt::format("{{.name = {}, .fileShape = {{{}}},", cString(parameter.name), shape));
+    out.line(fmt::format(" .weight = {},", blockText(parameter.weight)));
+    out.line(fmt::format(" .gradient = {},", blockText(parameter.gradient)));
+    out.line(fmt::format(" .m = {},", blockText(parameter.m)));
+    out.line(fmt::format(" .v = {}}},", blockText(parameter.v)));
+  }
+  out.close(";");
+  out.blank();
+  return success();
+}
+
+/// `inputs` is [slot, batch, seq] in this rank's sizes; its placed type has global ones.
+LogicalResult TablesPrinter::input(exec::GlobalOp global) {
+  llvm::StringRef name = global.getSymName();
+  name.consume_front("inputs.");
+  if (name != "tokens" && name != "labels")
+    return global.emitOpError() << "is input '" << name << "'; a trainer reads tokens and labels";
+  auto buffer = dyn_cast<exec::BufferType>(global.getType());
+  auto placed = global->getAttrOfType<TypeAttr>("exec.placed");
+  auto type = placed ? dyn_cast<nn::NamedTensorType>(placed.getValue()) : nn::NamedTensorType();
+  if (!buffer || !type || !buffer.getElementType().isInteger(32))
+    return global.emitOpError("of an input must be an i32 buffer with exec.placed");
+  auto named = [&](const char *axis) { return StringAttr::get(global.getContext(), axis); };
+  auto axis = [&](const char *axisName) -> FailureOr<std::string> {
+    nn::AxisAttr whole = type.find(named(axisName));
+    exec::AxisAttr local = buffer.find(named(axisName));
+    if (!whole || !local)
+      return global.emitOpError() << "lacks the axis '" << axisName << "'", failure();
+    BlockAxis result{axisName, whole.getSize(), 0, 0, local.getStride(), local.getSize(), {}};
+    for (StringAttr mesh : whole.getMesh())
+      result.mesh.push_back(mesh.str());
+    return axisText(result);
+  };
+  FailureOr<std::string> batch = axis("batch"), seq = axis("seq");
+  exec::AxisAttr slot = buffer.find(named("slot"));
+  if (failed(batch) || failed(seq))
+    return failure();
+  out.line(fmt::format(
+      "{{.kind = rt::Input::{}, .offset = {}, .microbatchStride = {}, .batch = {}, .seq = {}}},", name.str(),
+      global.getOffset().value_or(0), slot ? slot.getStride() : buffer.getNumElements(), *batch, *seq));
+  return success();
+}
+
+LogicalResult TablesPrinter::inputs() {
+  hasInputs = llvm::any_of(shared.module.getOps<exec::GlobalOp>(),
+                           [](exec::GlobalOp g) { return g.getKind() == "input"; });
+  if (!hasInputs)
+    return success();
+  out.open("static constexpr rt::Input inputs[] =");
+  for (auto global : shared.module.getOps<exec::GlobalOp>())
+    if (global.getKind() == "input" && failed(input(global)))
+      return failure();
+  out.close(";");
+  out.blank();
+  return success();
+}
+
+//===-- recipe, operations, program ----------------------------------------===//
+
+void TablesPrinter::operations() {
+  out.line("// What the status page calls an operation, by its number.");
+  out.open("static constexpr rt::Operation operations[] =");
+  for (auto [id, row] : llvm::enumerate(shared.operations.all()))
+    out.line(fmt::format("{{{}, {}, {}}},", id, cString(row.name), cString(row.place)));
+  out.close(";");
+  out.blank();
+}
+
+void TablesPrinter::recipe() {
+  const Recipe &r = shared.recipe;
+  out.open("static constexpr rt::Recipe recipe =");
+  auto number = [&](const char *name, int64_t value) { out.line(fmt::format(".{} = {},", name, value)); };
+  number("steps", r.steps);
+  number("globalBatch", r.globalBatch);
+  number("microbatches", r.microbatches);
+  number("seqLen", r.seqLen);
+  number("vocab", r.vocab);
+  out.line(".seed = seed,");
+  out.line(fmt::format(".data = {},", cString(r.data)));
+  out.line(fmt::format(".tokenizer = {},", cString(r.tokenizer)));
+  number("evalEvery", r.evalEvery);
+  number("evalBatches", r.evalBatches);
+  number("checkpointEvery", r.checkpointEvery);
+  number("checkpointKeep", r.checkpointKeep);
+  out.close(";");
+  out.blank();
+}
+
+std::string TablesPrinter::identity() {
+  const Recipe &r = shared.recipe;
+  std::string text = fmt::format("world {}", shared.mesh ? shared.mesh.getNumRanks() : 1);
+  if (shared.mesh)
+    for (auto [index, name, size] : llvm::enumerate(shared.mesh.getNames(), shared.mesh.getSizes()))
+      text += fmt::format("{}{} {}", index ? " x " : " = ", name.str(), size);
+  return fmt::format("{}; global batch {} sequences = {} tokens", text, withCommas(r.globalBatch),
+                     withCommas(r.globalBatch * r.seqLen));
+}
+
+std::string TablesPrinter::scalar(llvm::StringRef kind) {
+  for (auto global : shared.module.getOps<exec::GlobalOp>())
+    if (auto buffer = dyn_cast<exec::BufferType>(global.getType()); buffer && global.getKind() == kind) {
+      Type type = buffer.getElementType();
+      return fmt::format("{{{}, rt::Type::{}}}", global.getOffset().value_or(0),
+                         type.isF32()         ? "f32"
+                         : type.isInteger(32) ? "i32"
+                                              : "i64");
+    }
+  return "{}";
+}
+
+void TablesPrinter::program() {
+  auto bytes = shared.module->getAttrOfType<IntegerAttr>(exec::arenaBytesAttrName);
+  out.line(fmt::format("static constexpr rt::Loss losses[] = {{{{\"loss\", {}, {}}}}};", scalar("loss"),
+                       scalar("count")));
+  out.blank();
+  out.open("constinit const rt::Program program =");
+  out.line(fmt::format(".identity = {},", cString(identity())));
+  out.line(fmt::format(".mesh = {},", shared.mesh && !shared.mesh.getNames().empty() ? "meshAxes" : "{}"));
+  out.line(fmt::format(".groups = {},", shared.groups.empty() ? "{}" : "groupSpecs"));
+  out.line(fmt::format(".arenaBytes = {},", bytes ? bytes.getInt() : 0), "the planned peak");
+  out.line(fmt::format(".parameters = {},", hasParameters ? "parameters" : "{}"));
+  out.line(fmt::format(".inputs = {},", hasInputs ? "inputs" : "{}"));
+  out.line(".losses = losses,");
+  out.line(fmt::format(".step = {},", scalar("step")));
+  out.line(fmt::format(".firstSample = {},", scalar("first_sample")));
+  out.line(fmt::format(".gradientNorm = {},", scalar("grad_norm")));
+  out.line(fmt::format(".learningRate = {},", scalar("learning_rate")));
+  out.line(".recipe = recipe,");
+  out.line(fmt::format(".operations = {},", shared.operations.all().empty() ? "{}" : "operations"));
+  out.line(".init = init,");
+  out.line(".run = step,");
+  out.line(fmt::format(".eval = {},", shared.symbols.lookup("eval") ? "eval" : "nullptr"));
+  out.close(";");
+}
+
+FailureOr<std::string> TablesPrinter::print() {
+  out.line(fmt::format("// tables{}: what the runtime knows of this program: sizes, places, the recipe.",
+                       shared.target.extension));
+  out.line("#include \"program.h\"");
+  out.line("#include \"runtime/core/Program.h\"");
+  out.blank();
+  out.line("namespace trainer {");
+  out.blank();
+  mesh();
+  if (failed(parameters()) || failed(inputs()))
+    return failure();
+  if (!shared.operations.all().empty())
+    operations();
+  recipe();
+  if (shared.target.hasLoops)
+    out.line(fmt::format("const int64_t sumScratchBytes = {};", shared.scratchBytes));
+  program();
+  out.blank();
+  out.line("} // namespace trainer");
+  return out.str();
+}
+
+} // namespace
+
+FailureOr<std::string> tablesText(Shared &shared) {
+  return TablesPrinter(shared).print();
+}
+
+} // namespace shardc::codegen

@@ -1,0 +1,33 @@
+//===- Tables.h - the constants that the runtime is handed -----------------===//
+#pragma once
+
+#include "compiler/codegen/Shared.h"
+
+namespace shardc::codegen {
+
+/// tables.cpp: mesh, groups, parameters, inputs, scalars, recipe, operations. Fails at a global that the
+/// runtime cannot be told of.
+mlir::FailureOr<std::string> tablesText(Shared &shared);
+
+/// manifest.json: the same, for tools.
+mlir::FailureOr<std::string> manifestText(Shared &shared);
+
+/// One axis of a parameter's block, as rt::BlockAxis.
+struct BlockAxis {
+  std::string name;
+  int64_t size, fileSize, fileStride, localStride, localCount;
+  llvm::SmallVector<std::string> mesh;
+};
+struct Block {
+  int64_t offset = -1;
+  llvm::SmallVector<BlockAxis> axes;
+};
+/// One parameter: where it lies in its file and in each rank's arena.
+struct Parameter {
+  std::string name;
+  llvm::SmallVector<int64_t> fileShape;
+  Block weight, gradient, m, v;
+};
+mlir::FailureOr<std::vector<Parameter>> parametersOf(Shared &shared);
+
+} // namespace shardc::codegen

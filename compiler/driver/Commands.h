@@ -1,0 +1,54 @@
+//===- Commands.h - the commands of shardc --------------------------------===//
+#pragma once
+
+#include "compiler/Pipelines.h"
+#include "compiler/frontend/JobSpec.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace shardc {
+
+/// What every command that reads a job takes.
+struct JobOptions {
+  std::string path;
+  std::vector<std::string> sets; ///< --set key=value
+  std::string dumpDir;           ///< --dump-ir
+  bool json = false, timing = false;
+};
+
+/// A job, read and compiled up to some stage. Errors have been printed when there is none.
+struct CompiledJob {
+  frontend::Job job;
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+std::optional<frontend::Job> readJob(const JobOptions &options);
+std::optional<CompiledJob> compileJob(const JobOptions &options, Stage last);
+
+/// `world 4 = dp 2 x tp 2; global batch 32 sequences = 8,192 tokens`
+std::string identityLine(const frontend::Job &job);
+
+/// 8192 as `8,192`.
+std::string withCommas(int64_t value);
+/// 12582912 as `12.0 MiB`.
+std::string bytesText(double bytes);
+
+/// What `shardc run` takes besides the job.
+struct RunOptions {
+  int64_t ranksPerCore = 4;
+  std::vector<std::string> trainerArguments; ///< after `--`
+};
+
+int emitCommand(const JobOptions &options, Stage stage);
+int explainCommand(const JobOptions &options);
+int schemaCommand(const std::string &document);
+int verifyCommand(const JobOptions &options, int64_t world);
+int buildCommand(const JobOptions &options, const std::string &folder);
+int runCommand(const JobOptions &options, const RunOptions &run);
+
+} // namespace shardc

@@ -1,0 +1,157 @@
+//===- ExplainCommand.cpp - shardc explain --------------------------------===//
+//
+// The plan as the compiler understood it: rules as they were read, each parameter's layout, what a step
+// moves.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/analysis/Communication.h"
+#include "compiler/analysis/Layouts.h"
+#include "compiler/driver/Commands.h"
+#include "dialects/dist/Dist.h"
+
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include <numeric>
+
+using namespace shardc;
+using Json = nlohmann::ordered_json;
+
+namespace {
+std::string levelText(dist::LevelAttr level) {
+  std::vector<std::string> rules;
+  for (dist::RuleAttr rule : level.getRules()) {
+    std::vector<std::string> mesh;
+    for (mlir::StringAttr axis : rule.getMesh())
+      mesh.push_back(axis.str());
+    rules.push_back(fmt::format("{}: {}", rule.getAxis().str(), fmt::join(mesh, " x ")));
+  }
+  return fmt::format("{}", fmt::join(rules, ", "));
+}
+
+/// `[vocab=256@tp, embed=128]`
+std::string axesText(nn::NamedTensorType type) {
+  std::vector<std::string> axes;
+  for (nn::AxisAttr axis : type.getAxes())
+    axes.push_back(nn::toString(axis));
+  return fmt::format("[{}]", fmt::join(axes, ", "));
+}
+
+/// Rows of text in columns as wide as they need; the columns from `right` on are aligned to the right.
+std::string table(const std::vector<std::vector<std::string>> &rows, size_t right) {
+  std::vector<size_t> widths;
+  for (const auto &row : rows)
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths.resize(std::max(widths.size(), row.size()));
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  std::string text;
+  for (const auto &row : rows) {
+    std::string line = " ";
+    for (size_t i = 0; i < row.size(); ++i)
+      line +=
+          i < right ? fmt::format(" {:<{}} ", row[i], widths[i]) : fmt::format(" {:>{}} ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+struct Explanation {
+  std::string identity;
+  std::vector<std::string> rules;
+  std::vector<ParameterLayout> parameters;
+  std::vector<Movement> step, eval;
+
+  int64_t globalElements() const {
+    return std::accumulate(
+        parameters.begin(), parameters.end(), int64_t(0),
+        [](int64_t sum, const ParameterLayout &p) { return sum + p.type.getNumElements() * p.instances; });
+  }
+  int64_t elementsPerRank() const {
+    return std::accumulate(
+        parameters.begin(), parameters.end(), int64_t(0),
+        [](int64_t sum, const ParameterLayout &p) { return sum + p.localElements * p.instances; });
+  }
+};
+
+constexpr int64_t bytesPerElement = 4; // f32 throughout
+
+void printText(const Explanation &e) {
+  fmt::print("{}\n\nrules, in the order they are read\n", e.identity);
+  if (e.rules.empty())
+    fmt::print("  none: every rank holds and computes everything\n");
+  for (const std::string &rule : e.rules)
+    fmt::print("  {}\n", rule);
+
+  fmt::print("\nparameters: {} in all, {} on a rank\n", withCommas(e.globalElements()),
+             withCommas(e.elementsPerRank()));
+  std::vector<std::vector<std::string>> rows = {{"name", "layout", "on a rank"}};
+  for (const ParameterLayout &p : e.parameters)
+    rows.push_back({p.range, axesText(p.type),
+                    bytesText(static_cast<double>(p.localElements * bytesPerElement * p.instances))});
+  fmt::print("{}", table(rows, 2));
+  double weights = static_cast<double>(e.elementsPerRank() * bytesPerElement);
+  fmt::print("  weights {}, gradients {}, optimizer state {} on a rank\n", bytesText(weights),
+             bytesText(weights), bytesText(2 * weights));
+
+  fmt::print("\ncollectives of a step\n");
+  if (e.step.empty())
+    fmt::print("  none\n");
+  rows = {{"collective", "over", "count", "sent by a rank"}};
+  double total = 0;
+  for (const Movement &m : e.step) {
+    rows.push_back(
+        {m.kind, fmt::format("{}", fmt::join(m.meshAxes, " x ")), withCommas(m.count), bytesText(m.bytes)});
+    total += m.bytes;
+  }
+  if (!e.step.empty())
+    fmt::print("{}  {} in all\n", table(rows, 2), bytesText(total));
+}
+
+Json movementsJson(const std::vector<Movement> &movements) {
+  Json list = Json::array();
+  for (const Movement &m : movements)
+    list.push_back(
+        {{"collective", m.kind}, {"mesh_axes", m.meshAxes}, {"count", m.count}, {"bytes", m.bytes}});
+  return list;
+}
+
+void printJson(const Explanation &e) {
+  Json parameters = Json::array();
+  for (const ParameterLayout &p : e.parameters) {
+    Json axes = Json::array();
+    for (nn::AxisAttr axis : p.type.getAxes()) {
+      Json mesh = Json::array();
+      for (mlir::StringAttr name : axis.getMesh())
+        mesh.push_back(name.str());
+      axes.push_back({{"name", axis.getName().str()}, {"size", axis.getSize()}, {"mesh", mesh}});
+    }
+    parameters.push_back({{"name", p.range},
+                          {"axes", axes},
+                          {"instances", p.instances},
+                          {"bytes_per_rank", p.localElements * bytesPerElement * p.instances}});
+  }
+  Json report = {{"identity", e.identity},
+                 {"rules", e.rules},
+                 {"parameters", parameters},
+                 {"collectives_per_step", movementsJson(e.step)},
+                 {"collectives_per_eval_batch", movementsJson(e.eval)}};
+  fmt::print("{}\n", report.dump(2));
+}
+} // namespace
+
+int shardc::explainCommand(const JobOptions &options) {
+  auto compiled = compileJob(options, Stage::Dist);
+  if (!compiled)
+    return 1;
+  Explanation e;
+  e.identity = identityLine(compiled->job);
+  for (dist::LevelAttr level : dist::planOf(*compiled->module).getRules())
+    e.rules.push_back(levelText(level));
+  e.parameters = parameterLayouts(*compiled->module);
+  e.step = movementsOf(*compiled->module, "step");
+  e.eval = movementsOf(*compiled->module, "eval");
+  options.json ? printJson(e) : printText(e);
+  return 0;
+}

@@ -1,0 +1,23 @@
+//===- DecodeJob.h - checked trees of a plan and a recipe into types ------===//
+//
+// Each part on its own; what must agree between parts is CheckJob's.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/frontend/JobSpec.h"
+
+namespace shardc::frontend {
+
+/// A plan before its three ways to give micro-batches are made one: the batch decides.
+struct PlanDraft {
+  Plan plan;
+  std::optional<Located<int64_t>> microbatches, accumulationSteps, microBatchSize;
+};
+
+std::optional<PlanDraft> decodePlan(const Node &root, Diagnostics &diags);
+std::optional<Train> decodeTrain(const Node &root, Diagnostics &diags);
+
+/// Checks the parts against each other and sets the plan's micro-batches.
+void checkJob(Job &job, const PlanDraft &draft, Diagnostics &diags);
+
+} // namespace shardc::frontend

@@ -1,0 +1,171 @@
+//===- DecodePlan.cpp - mesh, rules and short forms of a plan -------------===//
+#include "compiler/frontend/DecodeJob.h"
+#include "compiler/frontend/Parser.h"
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace shardc::frontend {
+
+const MeshAxis *Plan::meshAxis(std::string_view name) const {
+  for (const MeshAxis &axis : mesh)
+    if (axis.name.value == name)
+      return &axis;
+  return nullptr;
+}
+
+int64_t Plan::worldSize() const {
+  int64_t ranks = 1;
+  for (const MeshAxis &axis : mesh)
+    ranks *= axis.size.value;
+  return ranks;
+}
+
+int64_t Plan::dataRanks() const {
+  // Places the set {batch, seq}, as every level is read: each mesh axis goes once to the first match.
+  std::vector<std::string_view> taken;
+  int64_t ranks = 1;
+  for (const Level &level : shard)
+    for (const AxisRule &rule : level.rules)
+      for (const Name &meshName : rule.meshAxes) {
+        const bool isTaken = std::find(taken.begin(), taken.end(), meshName.value) != taken.end();
+        if (isTaken || !isStepAxis(rule.axis.value))
+          continue;
+        taken.push_back(meshName.value);
+        if (rule.axis.value == "batch")
+          ranks *= meshAxis(meshName.value)->size.value;
+      }
+  return ranks;
+}
+
+namespace {
+
+constexpr int64_t maxRanks = 1 << 20;
+
+class PlanDecoder {
+public:
+  PlanDecoder(const Node &root, Diagnostics &diags) : root(root), diags(diags) {}
+
+  std::optional<PlanDraft> run() {
+    const size_t before = diags.size();
+    for (const Entry &entry : root.find("mesh")->entries)
+      addMeshAxis(entry.key, entry.keyAt, entry.value);
+    expandDegrees();
+    checkWorld();
+    for (const Node &level : root.find("shard")->items)
+      decodeLevel(level);
+    draft.microbatches = count("microbatches");
+    draft.accumulationSteps = count("gradient_accumulation_steps");
+    draft.microBatchSize = count("micro_batch_size");
+    return diags.size() == before ? std::optional(std::move(draft)) : std::nullopt;
+  }
+
+private:
+  std::optional<Located<int64_t>> count(std::string_view key) const {
+    const Node *node = root.find(key);
+    return node ? std::optional(Located<int64_t>{node->integer, node->at}) : std::nullopt;
+  }
+
+  void addMeshAxis(const std::string &name, const Position &at, const Node &size) {
+    if (!isIdentifier(name))
+      diags.error(at, fmt::format("'{}' cannot name a mesh axis", name))
+          .note("a name is letters, digits and '_', beginning with a letter");
+    draft.plan.mesh.push_back({{name, at}, {size.integer, size.at}});
+  }
+
+  void checkWorld() {
+    int64_t ranks = 1;
+    for (const MeshAxis &axis : draft.plan.mesh) {
+      ranks *= axis.size.value; // each at most 2^20, so this cannot overflow
+      if (ranks > maxRanks) {
+        diags.error(axis.size.at, fmt::format("the mesh has more than {} ranks", maxRanks));
+        return;
+      }
+    }
+  }
+
+  /// Degrees by the names people know, as a mesh and rules: Megatron's placement, sequence parallel included.
+  void expandDegrees() {
+    const Entry *data = degree("data_parallel_replicate_degree");
+    const Entry *tensor = degree("tensor_parallel_degree");
+    if (data && data->value.integer > 1) {
+      addMeshAxis("dp", data->keyAt, data->value);
+      draft.plan.shard.push_back(level(*data, {"batch"}, "dp"));
+    }
+    if (tensor && tensor->value.integer > 1) {
+      addMeshAxis("tp", tensor->keyAt, tensor->value);
+      draft.plan.shard.push_back(level(*tensor, {"heads", "mlp", "vocab"}, "tp"));
+      draft.plan.shard.push_back(level(*tensor, {"seq"}, "tp"));
+    }
+  }
+
+  /// A degree, which cannot stand beside what it expands to.
+  const Entry *degree(std::string_view key) {
+    const Entry *entry = root.entry(key);
+    if (!entry)
+      return nullptr;
+    for (std::string_view other : {"mesh", "shard"})
+      if (const Entry *written = root.entry(other); !written->value.isDefault)
+        diags.error(entry->keyAt, fmt::format("'{}' and '{}' cannot both be given", key, other))
+            .note(written->keyAt, fmt::format("'{}' is given here; keep one of the two", other));
+    return entry;
+  }
+
+  static Level level(const Entry &degree, std::initializer_list<const char *> axes, const char *meshAxis) {
+    Level level{degree.keyAt, {}};
+    for (const char *axis : axes)
+      level.rules.push_back({{axis, degree.keyAt}, {{meshAxis, degree.keyAt}}});
+    return level;
+  }
+
+  void decodeLevel(const Node &node) {
+    Level level{node.at, {}};
+    if (node.entries.empty())
+      diags.error(node.at, "a level of 'shard' has no rules");
+    for (const Entry &entry : node.entries)
+      level.rules.push_back(decodeRule(entry));
+    draft.plan.shard.push_back(std::move(level));
+  }
+
+  AxisRule decodeRule(const Entry &entry) {
+    AxisRule rule{{entry.key, entry.keyAt}, {}};
+    if (entry.value.kind == Node::Kind::Text)
+      rule.meshAxes.push_back({entry.value.text, entry.value.at});
+    for (const Node &item : entry.value.items)
+      rule.meshAxes.push_back({item.text, item.at});
+    if (rule.meshAxes.empty())
+      diags.error(entry.value.at, fmt::format("the rule of '{}' names no mesh axis", entry.key));
+    for (size_t i = 0; i < rule.meshAxes.size(); ++i) {
+      checkMeshAxis(rule.meshAxes[i]);
+      for (size_t j = 0; j < i; ++j)
+        if (rule.meshAxes[j].value == rule.meshAxes[i].value)
+          diags.error(rule.meshAxes[i].at, fmt::format("mesh axis '{}' stands twice in the rule of '{}'",
+                                                       rule.meshAxes[i].value, entry.key));
+    }
+    return rule;
+  }
+
+  void checkMeshAxis(const Name &name) {
+    if (draft.plan.meshAxis(name.value))
+      return;
+    std::vector<std::string> known;
+    for (const MeshAxis &axis : draft.plan.mesh)
+      known.push_back(axis.name.value);
+    Diagnostic &error = diags.error(name.at, fmt::format("unknown mesh axis '{}'", name.value));
+    if (known.empty())
+      error.note("the mesh has no axes: write them into 'mesh'");
+    else
+      error.note(root.entry("mesh")->keyAt, fmt::format("the mesh axes are {}", listed(known, "and")));
+  }
+
+  const Node &root;
+  Diagnostics &diags;
+  PlanDraft draft;
+};
+
+} // namespace
+
+std::optional<PlanDraft> decodePlan(const Node &root, Diagnostics &diags) {
+  return PlanDecoder(root, diags).run();
+}
+
+} // namespace shardc::frontend

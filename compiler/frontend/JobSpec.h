@@ -1,0 +1,98 @@
+//===- JobSpec.h - a job: model, plan and recipe, typed and checked -------===//
+//
+// What `loadJob` returns is complete: defaults filled in, short forms expanded,
+// values checked against each other. Values that the user can get wrong later
+// (divisibility, rules that place nothing) keep their places.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/frontend/ModelSpec.h"
+#include <filesystem>
+
+namespace shardc::frontend {
+
+struct MeshAxis {
+  Name name;
+  Located<int64_t> size;
+};
+
+/// `batch: [dp, ep]`: a tensor axis, and the mesh axes it takes in order.
+struct AxisRule {
+  Name axis;
+  std::vector<Name> meshAxes;
+};
+
+/// Rules that are read together; earlier levels take mesh axes first.
+struct Level {
+  Position at;
+  std::vector<AxisRule> rules;
+};
+
+struct Plan {
+  Name name;                  ///< of its file, or `inline`
+  std::vector<MeshAxis> mesh; ///< slowest axis first
+  std::vector<Level> shard;
+  Located<int64_t> microbatches; ///< per step, each of global_batch_size / microbatches sequences
+
+  int64_t worldSize() const;
+  const MeshAxis *meshAxis(std::string_view name) const;
+  /// Ranks among which the batch is divided: by `batch` rules, after earlier levels had their choice.
+  int64_t dataRanks() const;
+};
+
+struct Optimizer {
+  enum class Kind { AdamW, Sgd };
+  Located<Kind> kind;
+  Located<double> lr, beta1, beta2, eps, weightDecay;
+};
+
+struct LrSchedule {
+  enum class Kind { Constant, Linear, Cosine };
+  Located<Kind> kind;
+  Located<int64_t> warmupSteps;
+  Located<double> minLr;
+};
+
+/// Text with a tokenizer (`bytes` or a tokenizer.json), or files of tokens (a glob).
+struct Data {
+  Position at;
+  std::optional<Located<std::string>> text, tokens; ///< paths, relative to the job's folder
+  Located<std::string> tokenizer;
+};
+
+struct Periodic {
+  Located<int64_t> every, count; ///< count: batches to evaluate, or checkpoints to keep
+};
+
+struct Train {
+  Name name; ///< of its file, or `inline`
+  std::optional<Data> data;
+  Located<int64_t> seqLen, globalBatchSize, steps;
+  Optimizer optimizer;
+  LrSchedule schedule;
+  std::optional<Located<double>> maxGradNorm; ///< unset: no clipping
+  Located<int64_t> seed;
+  std::optional<Periodic> eval, checkpoint;
+};
+
+enum class Target { Cpu, Cuda };
+
+struct Job {
+  std::string name; ///< the file's, without its ending
+  Position at;
+  std::filesystem::path folder; ///< what relative paths in it start from
+  ModelSpec model;              ///< config.json and the job's config are already in its config
+  Plan plan;
+  Train train;
+  Target target = Target::Cpu;
+};
+
+struct LoadOptions {
+  std::vector<std::string> sets;                 ///< `train.steps=20`
+  std::vector<std::filesystem::path> searchDirs; ///< `plans` folders, searched after the job's own
+};
+
+/// Loads a job file and all that it names. Reports every error found, and then returns nothing.
+std::optional<Job> loadJob(const std::string &path, const LoadOptions &options, Diagnostics &diags);
+
+} // namespace shardc::frontend

@@ -1,0 +1,46 @@
+//===- BuildModule.cpp - program, recipe and plan, verified ---------------===//
+#include "compiler/frontend/build/BuildModule.h"
+#include "compiler/frontend/build/Mesh.h"
+#include "compiler/frontend/build/Program.h"
+#include "compiler/frontend/build/Recipe.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+
+#include <fmt/format.h>
+
+using namespace mlir;
+
+namespace shardc::frontend {
+
+/// A program that does not verify is our mistake: say so with what the verifier says, and where.
+static bool verifies(ModuleOp module, const Job &job, Diagnostics &diags) {
+  std::string said;
+  ScopedDiagnosticHandler handler(module.getContext(), [&](mlir::Diagnostic &diagnostic) {
+    said += fmt::format("{}{}", said.empty() ? "" : "; ", diagnostic.str());
+    return success();
+  });
+  if (succeeded(verify(module)))
+    return true;
+  diags.error(job.model.name.at, fmt::format("internal error: the program does not verify: {}", said))
+      .note("this is a mistake in shardc, please report it");
+  return false;
+}
+
+OwningOpRef<ModuleOp> buildModule(MLIRContext &context, const Job &job, Diagnostics &diags) {
+  context.loadDialect<dist::DistDialect>();
+  if (!build::checkRecipe(job, diags))
+    return nullptr;
+  OwningOpRef<ModuleOp> module = build::Program(context, job, diags).build();
+  if (!module)
+    return nullptr;
+  (*module)->setAttr("nn.model", StringAttr::get(&context, job.model.name.value));
+  (*module)->setAttr("nn.recipe", build::buildRecipe(context, job));
+  dist::PlanAttr plan = build::buildPlan(*module, job, diags);
+  if (!plan)
+    return nullptr;
+  (*module)->setAttr(dist::DistDialect::planAttrName, plan);
+  return verifies(*module, job, diags) ? std::move(module) : nullptr;
+}
+
+} // namespace shardc::frontend

@@ -1,0 +1,400 @@
+//===- Mesh.cpp - rules expanded, and asked of every set of axes ----------===//
+#include "compiler/frontend/build/Mesh.h"
+
+#include "mlir/IR/Builders.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <numeric>
+#include <set>
+
+using namespace mlir;
+
+namespace shardc::frontend::build {
+namespace {
+
+/// A rule about single axes: what one written rule comes to, a part of a product at a time.
+struct Rule {
+  const AxisRule *written;
+  std::string axis;
+  std::vector<std::string> meshAxes;
+  bool places = false;
+};
+
+/// A use of mesh axes that must divide: what degrees are possible.
+struct Constraint {
+  const AxisRule *rule;
+  std::string axis;
+  int64_t size;
+  std::vector<std::string> meshAxes;
+  bool operator<(const Constraint &other) const {
+    return std::tie(rule, axis, size, meshAxes) <
+           std::tie(other.rule, other.axis, other.size, other.meshAxes);
+  }
+};
+
+using Sizes = std::map<std::string, int64_t>;
+
+class PlanBuilder {
+public:
+  PlanBuilder(ModuleOp module, const Job &job, Diagnostics &diags)
+      : module(module), job(job), diags(diags),
+        scope(job.model,
+              {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value}) {
+    for (const MeshAxis &axis : job.plan.mesh)
+      mesh[axis.name.value] = axis.size.value;
+  }
+
+  dist::PlanAttr run() {
+    const size_t before = diags.size();
+    for (const Level &level : job.plan.shard)
+      expandLevel(level);
+    if (diags.size() != before)
+      return {};
+    askEverySet();
+    checkDivides();
+    if (diags.size() == before)
+      checkRulesPlace();
+    return diags.size() == before ? attribute() : dist::PlanAttr();
+  }
+
+private:
+  int64_t degreeOf(const std::string &meshAxis) const { return mesh.at(meshAxis); }
+
+  //===-- rules ------------------------------------------------------------===//
+
+  void expandLevel(const Level &level) {
+    std::vector<Rule> rules;
+    for (const AxisRule &rule : level.rules) {
+      for (Rule &part : expand(rule, mesh)) {
+        auto same =
+            std::find_if(rules.begin(), rules.end(), [&](const Rule &r) { return r.axis == part.axis; });
+        if (same != rules.end())
+          diags.error(rule.axis.at, fmt::format("axis '{}' has two rules in one level", part.axis))
+              .note(same->written->axis.at, "the first is here");
+        else
+          rules.push_back(std::move(part));
+      }
+    }
+    levels.push_back(std::move(rules));
+  }
+
+  /// Gives each mesh axis to the first part that it divides; a part with which it has no divisor in common is
+  /// left whole. Without a result where a mesh axis would have to be split between two parts.
+  std::vector<Rule> expand(const AxisRule &rule, const std::map<std::string, int64_t> &degrees) {
+    Diagnostics reported; // the program was built: names and sizes are good
+    const auto parts = scope.flatten(rule.axis.value, rule.axis.at, reported);
+    std::vector<Rule> expanded;
+    if (!parts)
+      return expanded;
+    if (parts->size() == 1) {
+      Rule single{&rule, parts->front()};
+      for (const Name &meshAxis : rule.meshAxes)
+        single.meshAxes.push_back(meshAxis.value);
+      return {single};
+    }
+    std::vector<int64_t> left;
+    for (const std::string &part : *parts)
+      left.push_back(scope.size(part, rule.axis.at, reported).value_or(1));
+    size_t part = 0;
+    for (const Name &meshAxis : rule.meshAxes) {
+      const int64_t degree = degrees.at(meshAxis.value);
+      while (part < left.size() && left[part] % degree && std::gcd(left[part], degree) == 1)
+        ++part;
+      if (part == left.size() || left[part] % degree) {
+        if (&degrees == &mesh)
+          undividedProducts.push_back(&rule);
+        return {};
+      }
+      left[part] /= degree;
+      if (expanded.empty() || expanded.back().axis != (*parts)[part])
+        expanded.push_back({&rule, (*parts)[part]});
+      expanded.back().meshAxes.push_back(meshAxis.value);
+    }
+    return expanded;
+  }
+
+  //===-- every set of axes ------------------------------------------------===//
+
+  /// Asks for the layout of each tensor and for the place of each op, as dist-place will.
+  void askEverySet() {
+    module.walk([&](nn::FuncOp func) {
+      for (BlockArgument argument : func.getBody().getArguments())
+        askType(argument.getType(), argument.getLoc());
+    });
+    module.walk([&](nn::LayoutOpInterface op) {
+      Sizes sizes;
+      for (Type type : llvm::concat<const Type>(llvm::to_vector(op->getOperandTypes()),
+                                                llvm::to_vector(op->getResultTypes())))
+        if (auto tensor = dyn_cast<nn::NamedTensorType>(type))
+          for (nn::AxisAttr axis : tensor.getAxes())
+            sizes[axis.getName().str()] = axis.getSize();
+      Sizes split;
+      for (StringAttr axis : op.getSplitAxes())
+        split[axis.str()] = sizes[axis.str()];
+      ask(split, op->getLoc());
+      for (Type type : op->getResultTypes())
+        askType(type, op->getLoc());
+    });
+  }
+
+  void askType(Type type, Location loc) {
+    if (!seen.insert(type).second)
+      return;
+    if (auto bundle = dyn_cast<nn::BundleType>(type))
+      for (Type field : bundle.getTypes())
+        askType(field, loc);
+    auto tensor = dyn_cast<nn::NamedTensorType>(type);
+    if (!tensor)
+      return;
+    Sizes sizes;
+    for (nn::AxisAttr axis : tensor.getAxes())
+      sizes[axis.getName().str()] = axis.getSize();
+    ask(sizes, loc);
+  }
+
+  /// The rule: each mesh axis goes to the first rule that matches a name of the set.
+  void ask(const Sizes &sizes, Location loc) {
+    std::set<std::string> given;
+    std::map<std::string, std::vector<std::string>> placement;
+    std::map<std::string, const AxisRule *> placedBy;
+    for (std::vector<Rule> &level : levels) {
+      std::map<std::string, Rule *> claims;
+      for (Rule &rule : level) {
+        if (!sizes.contains(rule.axis))
+          continue;
+        for (const std::string &meshAxis : rule.meshAxes) {
+          if (given.contains(meshAxis))
+            continue;
+          auto [claim, isFirst] = claims.insert({meshAxis, &rule});
+          if (!isFirst) {
+            reportClaim(meshAxis, *claim->second, rule, loc);
+            continue;
+          }
+          rule.places = true;
+          placement[rule.axis].push_back(meshAxis);
+          placedBy[rule.axis] = rule.written;
+        }
+      }
+      for (const auto &[meshAxis, rule] : claims)
+        given.insert(meshAxis);
+    }
+    for (const auto &[axis, meshAxes] : placement)
+      constraints.insert({placedBy[axis], axis, sizes.at(axis), meshAxes});
+  }
+
+  void reportClaim(const std::string &meshAxis, const Rule &first, const Rule &second, Location loc) {
+    if (!clashes.insert({first.written, second.written}).second)
+      return;
+    diags
+        .error(second.written->axis.at,
+               fmt::format("axes '{}' and '{}' both claim mesh axis '{}' in rules of one level", first.axis,
+                           second.axis, meshAxis))
+        .note(placeOf(loc), fmt::format("'{}' has both axes", nn::nameOf(loc).str()))
+        .note("write the two rules as two levels: the first one wins");
+  }
+
+  static Position placeOf(Location loc) {
+    if (auto name = dyn_cast<NameLoc>(loc))
+      loc = name.getChildLoc();
+    auto place = dyn_cast<FileLineColLoc>(loc);
+    if (!place)
+      return {};
+    auto file = std::make_shared<SourceFile>(SourceFile{place.getFilename().str(), ""});
+    return {file, static_cast<int>(place.getLine()), static_cast<int>(place.getColumn())};
+  }
+
+  //===-- what divides -----------------------------------------------------===//
+
+  int64_t degreesOf(const std::vector<std::string> &meshAxes) const {
+    int64_t product = 1;
+    for (const std::string &meshAxis : meshAxes)
+      product *= degreeOf(meshAxis);
+    return product;
+  }
+
+  void checkDivides() {
+    for (const AxisRule *rule : undividedProducts)
+      reportProduct(*rule);
+    std::set<const AxisRule *> reported;
+    for (const Constraint &constraint : constraints) {
+      const int64_t parts = degreesOf(constraint.meshAxes);
+      if (constraint.size % parts == 0 || !reported.insert(constraint.rule).second)
+        continue;
+      const bool one = constraint.meshAxes.size() == 1;
+      Diagnostic &error =
+          diags.error(constraint.rule->axis.at,
+                      fmt::format("axis '{}' has size {}, which mesh {} {} ({}) {} not divide",
+                                  constraint.axis, constraint.size, one ? "axis" : "axes",
+                                  listed(constraint.meshAxes, "and"), parts, one ? "does" : "do"));
+      noteSize(error, constraint.axis);
+      noteDegrees(error, *constraint.rule);
+    }
+  }
+
+  void reportProduct(const AxisRule &rule) {
+    Diagnostics ignored;
+    std::string factors;
+    int64_t size = 1, parts = 1;
+    const std::vector<std::string> axes = *scope.flatten(rule.axis.value, rule.axis.at, ignored);
+    for (const std::string &part : axes) {
+      const int64_t factor = scope.size(part, rule.axis.at, ignored).value_or(1);
+      factors += fmt::format("{}{} ({})", factors.empty() ? "" : " x ", part, factor);
+      size *= factor;
+    }
+    std::vector<std::string> names;
+    for (const Name &meshAxis : rule.meshAxes) {
+      names.push_back(meshAxis.value);
+      parts *= degreeOf(meshAxis.value);
+    }
+    const bool divides = size % parts == 0;
+    Diagnostic &error = diags.error(
+        rule.axis.at, divides ? fmt::format("axis '{}' is {}: mesh axis {} ({}) divides no part alone",
+                                            rule.axis.value, factors, listed(names, "and"), parts)
+                              : fmt::format("axis '{}' has size {}, which mesh axis {} ({}) does not divide",
+                                            rule.axis.value, size, listed(names, "and"), parts));
+    for (const std::string &part : axes)
+      noteSize(error, part);
+    noteDegrees(error, rule);
+  }
+
+  /// Where the user set what the axis' size comes from.
+  void noteSize(Diagnostic &error, const std::string &axis) {
+    if (axis == "batch") {
+      error.note(job.train.globalBatchSize.at,
+                 fmt::format("it is global_batch_size ({}) / microbatches ({})",
+                             job.train.globalBatchSize.value, job.plan.microbatches.value));
+      return;
+    }
+    if (axis == "seq") {
+      error.note(job.train.seqLen.at, "'seq_len' is set here");
+      return;
+    }
+    std::vector<std::string> keys;
+    if (const AxisSpec *spec = job.model.axis(axis); spec && spec->size)
+      collectKeys(*spec->size, keys);
+    for (const std::string &key : keys) {
+      const ConfigEntry &entry = *job.model.configKey(key);
+      const std::string text = fmt::format("'{}' is set here", key);
+      auto isSame = [&](const auto &note) { return note.second == text; };
+      if (std::none_of(error.notes.begin(), error.notes.end(), isSame))
+        error.note(entry.key.at, text);
+    }
+  }
+
+  /// Config keys with a value of their own that an expression depends on.
+  void collectKeys(const Expr &expr, std::vector<std::string> &keys) {
+    if (expr.kind == Expr::Kind::Name)
+      if (const ConfigEntry *entry = job.model.configKey(expr.name); entry && entry->value) {
+        std::vector<std::string> below;
+        collectKeys(*entry->value, below);
+        if (below.empty())
+          below.push_back(expr.name);
+        for (const std::string &key : below)
+          if (std::find(keys.begin(), keys.end(), key) == keys.end())
+            keys.push_back(key);
+      }
+    for (const ExprPtr &operand : expr.operands)
+      collectKeys(*operand, keys);
+  }
+
+  /// Whether the plan would divide everything with another size of one mesh axis.
+  bool works(const std::string &meshAxis, int64_t degree) {
+    std::map<std::string, int64_t> degrees = mesh;
+    degrees[meshAxis] = degree;
+    for (const Constraint &constraint : constraints) {
+      int64_t parts = 1;
+      for (const std::string &used : constraint.meshAxes)
+        parts *= degrees[used];
+      const bool isPart = constraint.rule->axis.value != constraint.axis; // of a product: asked below
+      if (!isPart && llvm::is_contained(constraint.meshAxes, meshAxis) && constraint.size % parts)
+        return false;
+    }
+    for (const Level &level : job.plan.shard)
+      for (const AxisRule &rule : level.rules)
+        if (const AxisSpec *axis = job.model.axis(rule.axis.value); axis && axis->isProduct())
+          if (llvm::any_of(rule.meshAxes, [&](const Name &m) { return m.value == meshAxis; }) &&
+              expand(rule, degrees).empty())
+            return false;
+    return true;
+  }
+
+  void noteDegrees(Diagnostic &error, const AxisRule &rule) {
+    constexpr int64_t most = 1024;
+    constexpr size_t shown = 10;
+    const std::string &meshAxis = rule.meshAxes.back().value;
+    std::vector<std::string> degrees;
+    for (int64_t degree = 1; degree <= most && degrees.size() <= shown; ++degree)
+      if (works(meshAxis, degree))
+        degrees.push_back(std::to_string(degree));
+    if (degrees.empty())
+      return;
+    const bool cut = degrees.size() > shown;
+    std::string last = degrees.back();
+    degrees.pop_back();
+    std::string text = fmt::format("{}", fmt::join(degrees, ", "));
+    if (cut)
+      text += ", ...";
+    else
+      text += degrees.empty() ? last : " or " + last;
+    error.note(fmt::format("{} can be {} for this model", meshAxis, text));
+  }
+
+  //===-- rules that do nothing --------------------------------------------===//
+
+  void checkRulesPlace() {
+    std::map<const AxisRule *, bool> places;
+    for (const std::vector<Rule> &level : levels)
+      for (const Rule &rule : level)
+        places[rule.written] |= rule.places;
+    for (const Level &level : job.plan.shard)
+      for (const AxisRule &rule : level.rules)
+        if (!places[&rule]) {
+          std::vector<std::string> names;
+          for (const Name &meshAxis : rule.meshAxes)
+            names.push_back(meshAxis.value);
+          diags
+              .error(rule.axis.at, fmt::format("the rule that gives axis '{}' mesh axis {} places nothing",
+                                               rule.axis.value, listed(names, "and")))
+              .note("no tensor has the axis, or earlier levels take the mesh axis wherever it is");
+        }
+  }
+
+  dist::PlanAttr attribute() {
+    MLIRContext *context = module.getContext();
+    auto str = [&](const std::string &text) { return StringAttr::get(context, text); };
+    SmallVector<dist::MeshAxisAttr> axes;
+    for (const MeshAxis &axis : job.plan.mesh)
+      axes.push_back(dist::MeshAxisAttr::get(context, str(axis.name.value), axis.size.value));
+    SmallVector<dist::LevelAttr> attrs;
+    for (const std::vector<Rule> &level : levels) {
+      SmallVector<dist::RuleAttr> rules;
+      for (const Rule &rule : level)
+        rules.push_back(dist::RuleAttr::get(
+            context, str(rule.axis),
+            llvm::map_to_vector(rule.meshAxes, [&](const std::string &m) { return str(m); })));
+      if (!rules.empty())
+        attrs.push_back(dist::LevelAttr::get(context, rules));
+    }
+    return dist::PlanAttr::get(context, axes, attrs, {}, {}, {});
+  }
+
+  ModuleOp module;
+  const Job &job;
+  Diagnostics &diags;
+  const Scope scope;
+  std::map<std::string, int64_t> mesh;
+  std::vector<std::vector<Rule>> levels;
+  std::vector<const AxisRule *> undividedProducts;
+  llvm::DenseSet<Type> seen;
+  std::set<Constraint> constraints;
+  std::set<std::pair<const AxisRule *, const AxisRule *>> clashes;
+};
+
+} // namespace
+
+dist::PlanAttr buildPlan(ModuleOp module, const Job &job, Diagnostics &diags) {
+  return PlanBuilder(module, job, diags).run();
+}
+
+} // namespace shardc::frontend::build

@@ -1,0 +1,22 @@
+//===- Mesh.h - the plan of a job, checked against its program ------------===//
+//
+// In:  the rules as written, and the program they are for.
+// Out: `dist.plan`: products replaced by the parts that the mesh can split.
+// Not here: placing (dist-place); this asks the same question of every set of
+//           axes first, so that errors point into the user's YAML.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/frontend/JobSpec.h"
+#include "compiler/frontend/build/Dependencies.h"
+
+#include "dialects/dist/Dist.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace shardc::frontend::build {
+
+/// The plan of a finished program; null after reporting errors.
+dist::PlanAttr buildPlan(mlir::ModuleOp module, const Job &job, Diagnostics &diags);
+
+} // namespace shardc::frontend::build

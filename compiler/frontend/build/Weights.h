@@ -1,0 +1,62 @@
+//===- Weights.h - the weights of a module and of all below it ------------===//
+//
+// A module's function takes them as one bundle, a field each, called by their
+// dotted path: `ln_1.weight`, `attn.c_attn.weight`. Their names in files differ
+// where `hf:` says so. What is absent or tied is no field.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/frontend/build/Dependencies.h"
+
+#include "dialects/nn/Nn.h"
+
+namespace shardc::frontend::build {
+
+struct Field {
+  std::string name; ///< path below the module
+  std::string file; ///< the same in files; with a leading `/` the whole name
+  const WeightSpec *spec;
+  nn::NamedTensorType type;
+  mlir::ArrayAttr storage; ///< dimensions of the file, each a list of axes
+  double std = 0;
+};
+
+/// Joins a path and a name in files: a name with a leading `/` is whole, an empty one adds nothing.
+std::string joinFile(const std::string &path, const std::string &part);
+
+/// `layers` or `layers.3`.
+std::string childPath(const ChildSpec &child, std::optional<int64_t> layer);
+/// The same in files.
+std::string childFile(const ChildSpec &child, std::optional<int64_t> layer);
+
+class FieldCollector {
+public:
+  FieldCollector(mlir::MLIRContext &context, Diagnostics &diags) : context(context), diags(diags) {}
+
+  /// All fields of a module in a scope; without those of children that repeat if `ownOnly`.
+  /// Nothing after an error was reported.
+  std::optional<std::vector<Field>> collect(const ModuleSpec &module, const Scope &scope,
+                                            Dependencies &dependencies, bool ownOnly);
+
+private:
+  bool visit(const ModuleSpec &module, const Scope &scope, Dependencies &dependencies,
+             const std::string &path, const std::string &file, bool ownOnly);
+  bool visitWeight(const WeightSpec &weight, const Scope &scope, const std::string &path,
+                   const std::string &file);
+  bool visitChild(const ChildSpec &child, const Scope &scope, Dependencies &dependencies,
+                  const std::string &path, const std::string &file);
+
+  mlir::MLIRContext &context;
+  Diagnostics &diags;
+  std::vector<Field> fields;
+  std::vector<const ModuleSpec *> inside;
+};
+
+/// Axes by name, products expanded; nothing after an error was reported.
+std::optional<nn::NamedTensorType> tensorType(mlir::Type element, const std::vector<Name> &axes,
+                                              const Scope &scope, Diagnostics &diags);
+
+/// Whether the weight is `tie`d in this scope.
+std::optional<bool> isTied(const WeightSpec &weight, const Scope &scope, Diagnostics &diags);
+
+} // namespace shardc::frontend::build

@@ -1,0 +1,15 @@
+//===- CompareExec.h - does an exec program compute what one device would ===//
+#pragma once
+
+#include "compiler/interpreter/Compare.h"
+#include "compiler/interpreter/exec/ExecInterpreter.h"
+
+namespace shardc::interpreter {
+
+/// `global` is a program after nn-step. From the initial weights, moved a little: each gradient that the exec
+/// program keeps and each moment after the first step, and after N steps the scalars, each weight and each
+/// moment. Only seed, steps and inputs of the options are read. Errors of either program have been reported.
+llvm::FailureOr<Comparison> compareExecWithGlobal(mlir::ModuleOp global, mlir::ModuleOp exec,
+                                                  const CompareOptions &options);
+
+} // namespace shardc::interpreter

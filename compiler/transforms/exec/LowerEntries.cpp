@@ -1,0 +1,200 @@
+//===- LowerEntries.cpp - entries reach memory through globals ------------===//
+//
+// What @step, @eval and @init take and return is memory that the runtime knows: weights, optimizer state,
+// scalars. The same weight is the same global in each of them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/transforms/exec/LowerFunction.h"
+
+using namespace mlir;
+using namespace exec;
+
+GlobalOp ProgramLowering::global(StringRef name, StringRef kind, Type type, Location loc) {
+  GlobalOp &known = globals[name];
+  if (!known) {
+    OpBuilder builder(module.getContext());
+    builder.setInsertionPointToStart(module.getBody());
+    if (lastGlobal)
+      builder.setInsertionPointAfter(lastGlobal);
+    known = builder.create<GlobalOp>(loc, name, StringAttr(), kind, IntegerAttr(), type);
+    lastGlobal = known;
+  }
+  return known;
+}
+
+namespace {
+DictionaryAttr attributesAt(std::optional<ArrayAttr> list, unsigned index) {
+  return list ? cast<DictionaryAttr>((*list)[index]) : DictionaryAttr();
+}
+
+StringRef stringIn(DictionaryAttr attributes, StringRef name) {
+  auto text = attributes ? attributes.getAs<StringAttr>(name) : StringAttr();
+  return text ? text.getValue() : StringRef();
+}
+
+/// Names globals of arguments or of results, in order.
+struct EntryNames {
+  llvm::StringMap<int> statesOf; // path -> optimizer states seen
+
+  /// `parameters.h.0`; an optimizer's first state of a path is `m`, its second `v`.
+  std::string nameOf(DictionaryAttr attributes, StringRef kind) {
+    StringRef path = stringIn(attributes, nn::pathAttrName);
+    std::string where = path.empty() ? "main" : path.str();
+    if (kind == nn::kindParameter)
+      return "parameters." + where;
+    return (statesOf[where]++ == 0 ? "m." : "v.") + where;
+  }
+};
+
+/// The scalars that an entry takes and returns, in order.
+StringRef scalarArgument(StringRef entry) {
+  return entry == "step" ? "step" : "first_sample";
+}
+StringRef scalarResult(StringRef entry, unsigned number) {
+  static const StringRef ofStep[] = {"loss", "grad_norm", "learning_rate"}, ofEval[] = {"loss", "count"};
+  return entry == "step" ? ofStep[std::min(number, 2u)] : ofEval[std::min(number, 1u)];
+}
+} // namespace
+
+/// Notes on a global what a manifest needs: where it comes from in the model, and how it is placed.
+static void annotate(GlobalOp global, DictionaryAttr attributes, Type placed) {
+  global->setAttr("exec.placed", TypeAttr::get(placed));
+  for (StringRef name : {nn::pathAttrName, nn::filePrefixAttrName, nn::parametersAttrName})
+    if (Attribute value = attributes ? attributes.get(name) : Attribute())
+      global->setAttr(name, value);
+}
+
+LogicalResult FunctionLowering::declareEntry() {
+  auto address = [&](GlobalOp global, Location loc) -> Value {
+    return builder.create<AddressOp>(loc, global.getType(), global.getSymName());
+  };
+  EntryNames argumentNames, resultNames;
+  for (BlockArgument argument : func.getBody().getArguments()) {
+    DictionaryAttr attributes = attributesAt(func.getArgAttrs(), argument.getArgNumber());
+    StringRef kind = stringIn(attributes, nn::kindAttrName);
+    Type type = types.lower(argument.getType());
+    GlobalOp global;
+    if (kind.empty()) {
+      StringRef name = scalarArgument(func.getSymName());
+      global = program.global(("scalars." + name).str(), name, type, argument.getLoc());
+    } else {
+      global = program.global(argumentNames.nameOf(attributes, kind), kind, type, argument.getLoc());
+      annotate(global, attributes, argument.getType());
+    }
+    for (auto [index, pointer] : llvm::enumerate(pointersOf(address(global, argument.getLoc())))) {
+      where[{argument, index}] = pointer;
+      if (!kind.empty()) // the runtime's scalars are only read
+        storage[{argument, index}] = pointer;
+    }
+  }
+  SmallVector<int> ties = tiesOf(func);
+  auto returned = func.getReturn().getOperands();
+  unsigned scalars = 0;
+  for (auto [index, tie] : llvm::enumerate(ties)) {
+    DictionaryAttr attributes = attributesAt(func.getResAttrs(), index);
+    StringRef kind = stringIn(attributes, nn::kindAttrName);
+    auto &targets = results.emplace_back();
+    if (tie >= 0) {
+      Value argument = func.getBody().getArgument(tie);
+      for (unsigned leaf = 0; leaf < leafTypes(argument.getType()).size(); ++leaf)
+        targets.push_back({where[{argument, leaf}], Leaf{argument, leaf}});
+      continue;
+    }
+    Type type = types.lower(func.getResultTypes()[index]);
+    GlobalOp global;
+    if (kind == nn::kindParameter || kind == nn::kindOptimizerState) {
+      global = program.global(resultNames.nameOf(attributes, kind), kind, type, returned[index].getLoc());
+      annotate(global, attributes, func.getResultTypes()[index]);
+    } else {
+      StringRef name = scalarResult(func.getSymName(), scalars++);
+      global = program.global(("scalars." + name).str(), name, type, returned[index].getLoc());
+    }
+    if (global.getType() != type)
+      return func.emitOpError() << "result #" << index << " has type " << type << ", global @"
+                                << global.getSymName() << " has " << global.getType();
+    for (Value pointer : pointersOf(address(global, returned[index].getLoc())))
+      targets.push_back({pointer, {}});
+  }
+  return success();
+}
+
+/// A step's loss is a mean already: what the runtime divides it by is one.
+void FunctionLowering::finishEntry() {
+  if (func.getSymName() != "step")
+    return;
+  BufferType type = BufferType::dense(builder.getF32Type(), {}, {});
+  GlobalOp count = program.global("scalars.count", "count", type, func.getLoc());
+  Value pointer = builder.create<AddressOp>(func.getLoc(), type, count.getSymName());
+  kernel(func, {}, pointer, Store::write, {}, [&](OpBuilder &inside, ValueRange) {
+    return SmallVector<Value>{inside.create<arith::ConstantOp>(func.getLoc(), inside.getF32FloatAttr(1))};
+  });
+}
+
+/// The gradients that an update reads are globals, so that they can be looked at after a step.
+void FunctionLowering::wantGradients(nn::CallOp update) {
+  nn::FuncOp callee = program.calleeOf(update);
+  auto kindAt = [&](unsigned i) { return stringIn(attributesAt(callee.getArgAttrs(), i), nn::kindAttrName); };
+  std::string path;
+  bool updates = false;
+  for (int tie : tiesOf(callee))
+    if (tie >= 0 && kindAt(tie) == nn::kindParameter)
+      if (auto argument = dyn_cast<BlockArgument>(resolve(update.getOperand(tie)).first)) {
+        path = stringIn(attributesAt(func.getArgAttrs(), argument.getArgNumber()), nn::pathAttrName);
+        updates = true;
+      }
+  for (unsigned i = 0; updates && i < update.getNumOperands(); ++i) {
+    if (kindAt(i) != nn::kindGradient)
+      continue;
+    Value gradients = update.getOperand(i);
+    GlobalOp global = program.global("gradients." + (path.empty() ? "main" : path), nn::kindGradient,
+                                     types.lower(gradients.getType()), gradients.getLoc());
+    annotate(global, {}, gradients.getType());
+    global->setAttr(nn::pathAttrName, builder.getStringAttr(path));
+    Value pointer = builder.create<AddressOp>(gradients.getLoc(), global.getType(), global.getSymName());
+    for (auto [leaf, field] : llvm::zip(leavesOf(gradients), pointersOf(pointer)))
+      want(leaf, field); // else it stays where it is, and its global is not written
+  }
+}
+
+//===-- inputs ---------------------------------------------------------------===//
+
+static int64_t microbatchesOf(ModuleOp module) {
+  auto recipe = module->getAttrOfType<DictionaryAttr>("nn.recipe");
+  auto count = recipe ? recipe.getAs<IntegerAttr>("microbatches") : IntegerAttr();
+  return count ? count.getInt() : 1;
+}
+
+/// An input that is read in two layouts is two inputs.
+GlobalOp ProgramLowering::inputGlobal(StringRef name, nn::NamedTensorType type, Location loc) {
+  BufferType one = types.buffer(type);
+  SmallVector<StringAttr> names{StringAttr::get(type.getContext(), "slot")};
+  SmallVector<int64_t> sizes{microbatchesOf(module)};
+  for (AxisAttr axis : one.getAxes()) {
+    names.push_back(axis.getName());
+    sizes.push_back(axis.getSize());
+  }
+  BufferType all = BufferType::dense(one.getElementType(), names, sizes);
+  std::string base = ("inputs." + name).str();
+  for (int number = 0;; ++number) {
+    GlobalOp found = global(number == 0 ? base : base + "_" + std::to_string(number), "input", all, loc);
+    auto placed = found->getAttrOfType<TypeAttr>("exec.placed");
+    if (placed && placed.getValue() != type)
+      continue;
+    annotate(found, {}, type);
+    found->setAttr("exec.input", StringAttr::get(type.getContext(), name));
+    return found;
+  }
+}
+
+void FunctionLowering::lowerInput(nn::InputOp op) {
+  GlobalOp all = program.inputGlobal(op.getName(), op.getType(), op.getLoc());
+  BufferType scalar = BufferType::dense(builder.getI64Type(), {}, {});
+  GlobalOp since = program.global("scalars.first_sample", "first_sample", scalar, op.getLoc());
+  Value base = builder.create<AddressOp>(op.getLoc(), all.getType(), all.getSymName());
+  Value first = builder.create<AddressOp>(op.getLoc(), scalar, since.getSymName());
+  int64_t samples = op.getType().find(builder.getStringAttr("batch")).getSize();
+  where[{op.getResult(), 0}] =
+      builder.create<InputOp>(op.getLoc(), types.buffer(op.getType()), base, at(op.getFirstSample()), first,
+                              builder.getI64IntegerAttr(samples));
+}

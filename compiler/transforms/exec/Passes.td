@@ -1,0 +1,24 @@
+//===- Passes.td - from placed values to the program of one rank ----------===//
+#ifndef SHARDC_EXEC_PASSES
+#define SHARDC_EXEC_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def Layout : Pass<"exec-layout", "::mlir::ModuleOp"> {
+  let summary = "give the axes of every tensor an order: the order in memory";
+}
+def Lower : Pass<"exec-lower", "::mlir::ModuleOp"> {
+  let summary = "functions with pointers for functions with values: destinations, local sizes, strides";
+  let dependentDialects = ["::exec::ExecDialect"];
+}
+def Order : Pass<"exec-order", "::mlir::ModuleOp"> {
+  let summary = "the order in which a rank issues its ops: lives begin where they are needed";
+}
+def PlanMemory : Pass<"exec-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "give every buffer, frame and global its offset";
+}
+def Verify : Pass<"exec-verify", "::mlir::ModuleOp"> {
+  let summary = "check memory and collectives, independently of how they came about";
+}
+
+#endif

@@ -1,0 +1,190 @@
+//===- StepModules.cpp - update, norm and first weights of a module's bundle ---===//
+//
+// The optimizer is torch.optim.AdamW: decay first and apart from the gradient, both moments corrected for
+// their zero start. sgd is torch.optim.SGD without momentum: decay is added to the gradient.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/transforms/nn/StepModules.h"
+
+#include "compiler/transforms/nn/Derivative.h"
+#include "compiler/transforms/nn/ScalarMath.h"
+#include "compiler/transforms/nn/StepScalars.h"
+#include "dialects/nn/Build.h"
+
+using namespace mlir;
+using namespace nn;
+
+namespace {
+class Writer {
+public:
+  Writer(SymbolTable &symbols, Location loc, const Recipe &recipe, BundleType weights,
+         ArrayRef<ParameterAttr> parameters)
+      : symbols(symbols), loc(loc), context(loc.getContext()), recipe(recipe), weights(weights),
+        parameters(parameters) {}
+
+  ModuleFunctions write() {
+    ModuleFunctions functions;
+    functions.weights = weights;
+    functions.gradients = gradients = gradientsType(weights);
+    functions.state = state =
+        BundleType::get(context, name("_state"), gradients.getFields(), gradients.getTypes());
+    functions.squaredNorm = writeSquaredNorm();
+    functions.update = writeUpdate();
+    functions.init = writeInit();
+    return functions;
+  }
+
+private:
+  StringAttr name(StringRef suffix) const {
+    return StringAttr::get(context, weights.getName().getValue() + suffix);
+  }
+  FuncOp start(StringRef suffix, ArrayRef<Slot> slots) {
+    return startFunction(symbols, loc, freshName(symbols, name(suffix).getValue()), slots);
+  }
+  ValueRange unpack(OpBuilder &builder, Value bundle) {
+    return builder.create<UnpackOp>(bundle.getLoc(), bundle).getResults();
+  }
+  Location fieldLoc(StringRef field) const { return named(loc, field); }
+
+  FuncOp writeSquaredNorm();
+  FuncOp writeUpdate();
+  FuncOp writeInit();
+  SmallVector<Value> adamw(ScalarMath s, ValueRange in, bool decays) const;
+  SmallVector<Value> sgd(ScalarMath s, ValueRange in, bool decays) const;
+
+  SymbolTable &symbols;
+  Location loc;
+  MLIRContext *context;
+  const Recipe &recipe;
+  BundleType weights, gradients, state;
+  ArrayRef<ParameterAttr> parameters;
+};
+
+FuncOp Writer::writeSquaredNorm() {
+  FuncOp func = start("_squared_norm", {{gradients, "gradients", kindAttrs(context, kindGradient)}});
+  OpBuilder builder = OpBuilder::atBlockEnd(&func.getBody().front());
+  SmallVector<Value> squares;
+  for (auto [gradient, field] : llvm::zip(unpack(builder, func.getArgument(0)), gradients.getFields())) {
+    Value square =
+        writeMap(builder, fieldLoc(field.getValue()), TypeRange(gradient.getType()), gradient,
+                 [](ScalarMath s, ValueRange in) -> SmallVector<Value> { return {s.mul(in[0], in[0])}; })
+            .getResult(0);
+    squares.push_back(buildSumTo(builder, fieldLoc(field.getValue()), square, scalarF32(context)));
+  }
+  Value total = squares[0];
+  if (squares.size() > 1)
+    total = writeMap(builder, named(loc, "squared_norm"), TypeRange(scalarF32(context)), squares,
+                     [](ScalarMath s, ValueRange in) -> SmallVector<Value> {
+                       Value sum = in[0];
+                       for (Value square : in.drop_front())
+                         sum = s.add(sum, square);
+                       return {sum};
+                     })
+                .getResult(0);
+  finishFunction(func, total, kindAttrs(context, kindAccumulator));
+  return func;
+}
+
+/// in: weight, gradient, m, v, scale, lr, correction1, correction2
+SmallVector<Value> Writer::adamw(ScalarMath s, ValueRange in, bool decays) const {
+  Value gradient = s.mul(in[1], in[4]), lr = in[5];
+  Value m = s.add(s.mul(s.number(recipe.beta1), in[2]), s.mul(s.number(1 - recipe.beta1), gradient));
+  Value v = s.add(s.mul(s.number(recipe.beta2), in[3]),
+                  s.mul(s.number(1 - recipe.beta2), s.mul(gradient, gradient)));
+  Value weight = in[0];
+  if (decays && recipe.weightDecay != 0)
+    weight = s.mul(weight, s.sub(s.number(1), s.mul(lr, s.number(recipe.weightDecay))));
+  Value denominator = s.add(s.div(s.sqrt(v), in[7]), s.number(recipe.eps));
+  weight = s.sub(weight, s.mul(s.div(lr, in[6]), s.div(m, denominator)));
+  return {weight, m, v};
+}
+
+/// in: weight, gradient, scale, lr
+SmallVector<Value> Writer::sgd(ScalarMath s, ValueRange in, bool decays) const {
+  Value gradient = s.mul(in[1], in[2]);
+  if (decays && recipe.weightDecay != 0)
+    gradient = s.add(gradient, s.mul(s.number(recipe.weightDecay), in[0]));
+  return {s.sub(in[0], s.mul(in[3], gradient))};
+}
+
+FuncOp Writer::writeUpdate() {
+  DictionaryAttr isState = kindAttrs(context, kindOptimizerState);
+  DictionaryAttr isParameter = kindAttrs(context, kindParameter);
+  SmallVector<Slot> slots = {{weights, "weights", isParameter},
+                             {gradients, "gradients", kindAttrs(context, kindGradient)}};
+  if (recipe.hasMoments)
+    slots.append({{state, "m", isState}, {state, "v", isState}});
+  unsigned firstScalar = slots.size();
+  for (StringRef scalar : {"scale", "lr", "correction1", "correction2"})
+    if (recipe.hasMoments || !scalar.starts_with("correction"))
+      slots.push_back({scalarF32(context), scalar.str(), {}});
+  FuncOp func = start("_update", slots);
+
+  OpBuilder builder = OpBuilder::atBlockEnd(&func.getBody().front());
+  SmallVector<ValueRange> bundles;
+  for (BlockArgument argument : func.getArguments().take_front(firstScalar))
+    bundles.push_back(unpack(builder, argument));
+  ValueRange scalars = func.getArguments().drop_front(firstScalar);
+  SmallVector<SmallVector<Value>> updated(firstScalar - 1); // all but the gradients
+  unsigned floatField = 0;
+  for (auto [index, weight] : llvm::enumerate(bundles[0])) {
+    if (!carriesGradient(weight.getType())) { // what is not trained stays
+      updated[0].push_back(weight);
+      continue;
+    }
+    SmallVector<Value> operands = {weight};
+    for (ValueRange others : llvm::drop_begin(bundles))
+      operands.push_back(others[floatField]);
+    llvm::append_range(operands, scalars);
+    ++floatField;
+    bool decays = parameters[index].getDecay().getValue();
+    SmallVector<Type> types(updated.size(), weight.getType());
+    auto write = [&](ScalarMath s, ValueRange in) {
+      return recipe.hasMoments ? adamw(s, in, decays) : sgd(s, in, decays);
+    };
+    MapOp map = writeMap(builder, fieldLoc(weights.getFields()[index].getValue()), types, operands, write);
+    static constexpr StringLiteral moments[] = {"w", "g", "m", "v", "scale", "lr", "c1", "c2"};
+    static constexpr StringLiteral plain[] = {"w", "g", "scale", "lr"};
+    ArrayRef<StringLiteral> names = recipe.hasMoments ? ArrayRef<StringLiteral>(moments) : plain;
+    for (auto [argument, name] : llvm::zip(map.getBody().getArguments(), names))
+      argument.setLoc(named(loc, name));
+    for (auto [bundle, result] : llvm::zip(updated, map.getResults()))
+      bundle.push_back(result);
+  }
+  SmallVector<Value> results = {
+      builder.create<PackOp>(named(loc, "weights"), weights, updated[0]).getResult()};
+  SmallVector<DictionaryAttr> attrs = {isParameter};
+  for (unsigned moment = 1; moment < updated.size(); ++moment) {
+    results.push_back(builder.create<PackOp>(named(loc, moment == 1 ? "m" : "v"), state, updated[moment]));
+    attrs.push_back(isState);
+  }
+  finishFunction(func, results, attrs);
+  return func;
+}
+
+FuncOp Writer::writeInit() {
+  FuncOp func = start("_init", {{KeyType::get(context), "key", {}}});
+  OpBuilder builder = OpBuilder::atBlockEnd(&func.getBody().front());
+  SmallVector<Value> fields;
+  for (auto [index, parameter] : llvm::enumerate(parameters)) {
+    auto type = cast<NamedTensorType>(weights.getTypes()[index]);
+    Location at = fieldLoc(weights.getFields()[index].getValue());
+    StringRef how = parameter.getInit().getValue();
+    if (how == "normal")
+      fields.push_back(builder.create<RandomOp>(
+          at, type, func.getArgument(0), builder.getF64FloatAttr(parameter.getStd().getValueAsDouble()),
+          builder.getI32IntegerAttr(index)));
+    else
+      fields.push_back(buildFill(builder, at, type, how == "ones" ? 1 : 0));
+  }
+  Value result = builder.create<PackOp>(named(loc, "weights"), weights, fields);
+  finishFunction(func, result, kindAttrs(context, kindParameter));
+  return func;
+}
+} // namespace
+
+ModuleFunctions nn::writeModuleFunctions(SymbolTable &symbols, Location loc, const Recipe &recipe,
+                                         BundleType weights, ArrayRef<ParameterAttr> parameters) {
+  return Writer(symbols, loc, recipe, weights, parameters).write();
+}
