@@ -1,0 +1,59 @@
+//===- Node.h - the ranks that share memory --------------------------------===//
+//
+// One node: its control block and the arenas of its ranks. As a Watch it notices a rank of this node that is
+// gone or was stopped.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/comm/Sync.h"
+#include <chrono>
+#include <functional>
+#include <mpi.h>
+#include <string>
+#include <vector>
+
+namespace rt {
+
+class Node : public Watch {
+public:
+  /// Finds the ranks of `world` on this machine; forced > 0: that many neighbours are a node, whatever the
+  /// machine.
+  Node(MPI_Comm world, int forced);
+
+  int size() const { return static_cast<int>(ranks.size()); }
+  int indexOf(int worldRank) const; // -1: on another node
+  ControlBlock &control() { return *block; }
+  SyncCell &cell(int i) { return block->cells(size())[i]; }
+
+  /// The control block for `cells` group instances; if memory cannot be shared this node falls apart into
+  /// nodes of one rank each (`shared` is false then).
+  void share(int cells);
+  /// Arenas of `bytes` for each rank; throws Error when the machine has too little memory.
+  void makeArenas(std::int64_t bytes);
+
+  void look() override;
+  /// Says once for the node that it fails; true for the rank that may print.
+  bool claimFailure();
+  /// This rank leaves in good order: its absence is no failure.
+  void signOff();
+
+  std::vector<int> ranks;          // of the world
+  int index = 0;                   // this rank among them
+  std::vector<std::byte *> arenas; // of each of them
+  std::int64_t arenaRoom = 0;      // bytes mapped for each, >= what was asked for
+  bool shared = false;
+  bool peerLost = false;            // this rank has seen another one dead or stopped
+  std::function<void()> lookBeyond; // what else to watch: news from other nodes
+  std::function<std::string(int worldRank)> describe;
+
+private:
+  std::byte *map(std::size_t bytes);
+  void checkPeers();
+
+  MPI_Comm comm;
+  ControlBlock *block = nullptr;
+  std::chrono::steady_clock::time_point nextCheck{};
+  std::vector<std::chrono::steady_clock::time_point> stoppedSince; // epoch: running
+};
+
+} // namespace rt

@@ -1,0 +1,124 @@
+//===- Remote.cpp - blocks between ranks of different nodes ----------------===//
+#include "runtime/comm/Remote.h"
+#include "runtime/comm/Tiles.h"
+#include <algorithm>
+#include <cstring>
+#include <sched.h>
+#include <unistd.h>
+
+namespace rt {
+namespace {
+
+constexpr std::int64_t pieceBytes = std::int64_t(1) << 28;
+constexpr std::int64_t smallReduce = 2048; // elements: below, everybody sums everything
+
+std::byte *room(std::vector<std::byte> &box, std::int64_t bytes) {
+  if (std::ssize(box) < bytes)
+    box.resize(bytes);
+  return box.data();
+}
+
+Tile flat(std::int64_t n) {
+  return chunked(1, n, n, n);
+}
+
+} // namespace
+
+void Remote::send(const void *data, std::int64_t bytes, int rank, int tag) {
+  const auto *at = static_cast<const std::byte *>(data);
+  for (std::int64_t done = 0; done < bytes; done += pieceBytes)
+    MPI_Isend(at + done, static_cast<int>(std::min(pieceBytes, bytes - done)), MPI_BYTE, rank, tag, blocks,
+              &pending.emplace_back());
+}
+
+void Remote::receive(void *data, std::int64_t bytes, int rank, int tag) {
+  auto *at = static_cast<std::byte *>(data);
+  for (std::int64_t done = 0; done < bytes; done += pieceBytes)
+    MPI_Irecv(at + done, static_cast<int>(std::min(pieceBytes, bytes - done)), MPI_BYTE, rank, tag, blocks,
+              &pending.emplace_back());
+}
+
+void Remote::finish() {
+  for (int tries = 1;; ++tries) {
+    int done = 0;
+    MPI_Testall(static_cast<int>(pending.size()), pending.data(), &done, MPI_STATUSES_IGNORE);
+    if (done)
+      break;
+    if (tries % 256 == 0)
+      watch.look();
+    if (tries > 4096)
+      usleep(100); // a long wait: leave the core to the ranks that compute
+    else if (tries > watch.spins / 64)
+      sched_yield();
+  }
+  pending.clear();
+}
+
+void Remote::swapBlocks(Members &group, const std::byte *sent, std::int64_t sendStep, std::byte *received,
+                        std::int64_t bytes) {
+  for (int step = 1; step < group.size; ++step) {
+    const int i = (group.index + step) % group.size;
+    receive(received + i * bytes, bytes, group.ranks[i], group.tag);
+    send(sent + i * sendStep, bytes, group.ranks[i], group.tag);
+  }
+  std::memcpy(received + group.index * bytes, sent + group.index * sendStep, bytes);
+  finish();
+}
+
+void Remote::foldInbox(Members &group, std::int64_t bytes, float *out, const Tile &tile, Fold fold) {
+  sources.resize(group.size);
+  for (int i = 0; i < group.size; ++i)
+    sources[i] = reinterpret_cast<const float *>(inbox.data() + i * bytes);
+  foldTile(sources, out, tile, fold);
+}
+
+void Remote::exchange(Members &group, const void *in, void *out, const Tile &tile) {
+  const std::int64_t n = elements(tile), bytes = n * sizeof(Cell);
+  const bool same = tile.fromStep == 0; // everybody gets the same block: pack it once
+  std::byte *sent = room(outbox, same ? bytes : group.size * bytes);
+  std::byte *received = room(inbox, group.size * bytes);
+  for (int i = 0; i < (same ? 1 : group.size); ++i)
+    copyTile(static_cast<const Cell *>(in) + i * tile.fromStep, sent + i * bytes, packed(tile));
+  swapBlocks(group, sent, same ? 0 : bytes, received, bytes);
+  for (int i = 0; i < group.size; ++i)
+    copyTile(received + i * bytes, static_cast<Cell *>(out) + i * tile.toStep, unpacked(tile));
+}
+
+void Remote::reduceScatter(Members &group, const float *in, float *out, const Tile &tile, Fold fold) {
+  const std::int64_t n = elements(tile), bytes = n * sizeof(float);
+  std::byte *sent = room(outbox, group.size * bytes), *received = room(inbox, group.size * bytes);
+  for (int i = 0; i < group.size; ++i)
+    copyTile(in + i * tile.fromStep, sent + i * bytes, packed(tile));
+  swapBlocks(group, sent, bytes, received, bytes);
+  foldInbox(group, bytes, out, unpacked(tile), fold);
+}
+
+// Small: everybody gets and sums everything. Large: each member sums one part of equal size (the last one's
+// is shorter: its block is filled up with what follows in the outbox), then all collect the parts.
+void Remote::allReduce(Members &group, const float *in, float *out, std::int64_t n, Fold fold) {
+  const std::int64_t part = n <= smallReduce ? n : (n + group.size - 1) / group.size;
+  const std::int64_t bytes = part * sizeof(float), copies = n <= smallReduce ? 1 : group.size;
+  std::byte *sent = room(outbox, copies * bytes), *received = room(inbox, group.size * bytes);
+  std::memcpy(sent, in, n * sizeof(float));
+  std::memset(sent + n * sizeof(float), 0, copies * bytes - n * sizeof(float));
+  swapBlocks(group, sent, copies == 1 ? 0 : bytes, received, bytes);
+  if (copies == 1)
+    return foldInbox(group, bytes, out, flat(n), fold);
+  foldInbox(group, bytes, reinterpret_cast<float *>(sent), flat(part), fold);
+  swapBlocks(group, sent, 0, received, bytes);
+  std::memcpy(out, received, n * sizeof(float));
+}
+
+void Remote::broadcast(Members &group, void *x, std::int64_t n, int root) {
+  const std::int64_t bytes = n * sizeof(Cell);
+  if (group.index == root) {
+    for (int i = 0; i < group.size; ++i)
+      if (i != root)
+        send(x, bytes, group.ranks[i], group.tag);
+  } else {
+    receive(x, bytes, group.ranks[root], group.tag);
+  }
+  finish();
+}
+
+} // namespace rt

@@ -1,0 +1,46 @@
+//===- Remote.h - blocks between ranks of different nodes ------------------===//
+//
+// The collectives of a group that spans nodes: tiles are packed, sent to each member, and unpacked or summed
+// in member order, which gives the bits that the shared-memory path gives. All waiting yields and looks for
+// failures.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/comm/Members.h"
+#include <mpi.h>
+
+namespace rt {
+
+class Remote {
+public:
+  Remote(MPI_Comm blocks, Watch &watch) : blocks(blocks), watch(watch) {}
+
+  void allReduce(Members &group, const float *in, float *out, std::int64_t n, Fold fold);
+  void exchange(Members &group, const void *in, void *out, const Tile &tile);
+  void reduceScatter(Members &group, const float *in, float *out, const Tile &tile, Fold fold);
+  void broadcast(Members &group, void *x, std::int64_t n, int root);
+
+  /// Any bytes, between two ranks of the world, in pieces that MPI's int counts can hold.
+  void send(const void *data, std::int64_t bytes, int rank, int tag);
+  void receive(void *data, std::int64_t bytes, int rank, int tag);
+  /// Returns when what was sent and received is complete.
+  void finish();
+
+private:
+  using Cell = std::uint32_t;
+
+  /// Member i gets this rank's sent + i * sendStep and its block arrives at received + i * bytes.
+  void swapBlocks(Members &group, const std::byte *sent, std::int64_t sendStep, std::byte *received,
+                  std::int64_t bytes);
+
+  /// Sums (or folds) the inbox's blocks in member order.
+  void foldInbox(Members &group, std::int64_t bytes, float *out, const Tile &tile, Fold fold);
+
+  MPI_Comm blocks;
+  Watch &watch;
+  std::vector<MPI_Request> pending;
+  std::vector<std::byte> outbox, inbox; // grown to the largest collective, then kept
+  std::vector<const float *> sources;   // each member's block in the inbox
+};
+
+} // namespace rt

@@ -1,0 +1,14 @@
+//===- ArenaCheck.h - what of the arena is really used ---------------------===//
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace rt {
+
+/// Fills the arena with 0xFF, a NaN in every float type: what is read before it is written shows.
+void poisonArena(std::byte *arena, std::int64_t bytes);
+
+/// One past the highest byte that is no longer poison.
+std::int64_t touchedBytes(const std::byte *arena, std::int64_t bytes);
+
+} // namespace rt

@@ -1,0 +1,39 @@
+//===- Context.h - a rank's arena, place in the mesh and groups ------------===//
+//
+// What generated code is handed. `at<T>(offset)` is a pointer into the rank's arena; `enter(op)` tells the
+// status page which operation runs, in one store.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace rt {
+
+class Group; // runtime/comm/Collectives.h
+
+class Context {
+public:
+  /// Bytes of this rank's arena, 64-aligned.
+  std::byte *arena = nullptr;
+
+  template <class T> T *at(std::int64_t offset) const { return reinterpret_cast<T *>(arena + offset); }
+
+  /// The group of Program::groups[i] that this rank is in.
+  Group &group(int i) const { return *groups[i]; }
+
+  /// This rank's coordinate on a mesh axis.
+  int coordinate(int meshAxis) const { return coordinates[meshAxis]; }
+
+  /// From here on this rank is in operation `id` of Program::operations.
+  void enter(std::int32_t id) const { operation->store(id, std::memory_order_relaxed); }
+
+  int rank = 0, world = 1;
+  std::vector<int> coordinates;                   // per mesh axis
+  std::vector<Group *> groups;                    // per Program::groups; owned by the world
+  std::atomic<std::int32_t> *operation = nullptr; // the status page's cell
+};
+
+} // namespace rt

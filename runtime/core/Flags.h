@@ -1,0 +1,24 @@
+//===- Flags.h - a trainer's command line ----------------------------------===//
+#pragma once
+#include "runtime/core/Program.h"
+#include <string>
+
+namespace rt {
+
+struct Flags {
+  std::int64_t steps = 0;
+  std::int64_t logEvery = 10;
+  std::string data;
+  std::string output;  // folder for the final weights; empty: not written
+  std::string metrics; // JSONL file; empty: none
+  std::string dump;    // folder for gradients of step 0, moments and weights at the end
+  std::string runDir;  // status pages
+  bool quiet = false, evalOnly = false, checkArena = false, help = false;
+};
+
+/// Throws Error on what it does not know; says which flag is near.
+Flags readFlags(const Recipe &recipe, int argc, char **argv);
+
+std::string usage(const char *program);
+
+} // namespace rt
