@@ -1,0 +1,92 @@
+//===- Judge.cpp - does a built trainer compute what its job says -----------===//
+//
+//   plan-judge JOB [--set KEY=VALUE]... --start FILE --single DIR [NAME=DIR]...
+//
+// JOB with the overrides is the job on one device. FILE holds the weights that training starts from, DIR what
+// a run dumped: --single of one rank, NAME=DIR of a plan. Prints a line for each run and all tensors that
+// break the rule; exits with 1 if any does.
+//
+//===----------------------------------------------------------------------===//
+#include "tests/parity/plans/Rule.h"
+
+#include "compiler/Pipelines.h"
+#include "compiler/frontend/Diagnostics.h"
+
+#include "fmt/format.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace shardc;
+using namespace shardc::parity;
+
+namespace {
+
+struct Arguments {
+  std::string job, start, single;
+  std::vector<std::string> sets;
+  std::vector<std::pair<std::string, std::string>> plans;
+};
+
+Arguments readArguments(int argc, char **argv) {
+  Arguments arguments;
+  std::map<std::string, std::string *> flags = {{"--start", &arguments.start},
+                                                {"--single", &arguments.single}};
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (word == "--set" && i + 1 < argc)
+      arguments.sets.push_back(argv[++i]);
+    else if (auto flag = flags.find(word); flag != flags.end() && i + 1 < argc)
+      *flag->second = argv[++i];
+    else if (size_t equals = word.find('='); equals != std::string::npos)
+      arguments.plans.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    else
+      arguments.job = word;
+  }
+  return arguments;
+}
+
+/// One line: the tensor that comes nearest to its bar, or breaks it by most. Then all that break it.
+bool report(const std::string &run, const std::vector<Finding> &findings) {
+  auto nearest = std::ranges::max_element(findings, {}, [](const Finding &f) { return f.error / f.allowed; });
+  auto broken = std::ranges::count_if(findings, [](const Finding &f) { return !f.holds(); });
+  fmt::print("{:<24} {} of {} tensors; nearest to its bar: {} {}, {:.1e} of {:.1e}\n", run,
+             findings.size() - size_t(broken), findings.size(), nearest->what, nearest->name, nearest->error,
+             nearest->allowed);
+  for (const Finding &finding : findings)
+    if (!finding.holds())
+      fmt::print("  {} {}: off by {:.2e}, allowed {:.2e}\n", finding.what, finding.name, finding.error,
+                 finding.allowed);
+  return broken == 0;
+}
+
+int judge(const Arguments &arguments) {
+  frontend::Diagnostics diags;
+  auto job = frontend::loadJob(arguments.job, {arguments.sets, {SHARDC_PLANS_DIR}}, diags);
+  if (!job) {
+    fmt::print(stderr, "{}", diags.str());
+    return 1;
+  }
+  registerPasses();
+  auto reference = trainReference(*job, readTensors(arguments.start));
+  if (!reference)
+    return 1;
+  const frontend::Optimizer &optimizer = job->train.optimizer;
+  Recipe recipe{job->train.steps.value, optimizer.lr.value, optimizer.eps.value};
+  Record single = readRecord(arguments.single);
+  bool holds = report("single", judgeSingle(*reference, single, recipe));
+  for (const auto &[name, dir] : arguments.plans)
+    holds &= report(name, judgePlan(*reference, single, readRecord(dir), recipe));
+  return holds ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  try {
+    return judge(readArguments(argc, argv));
+  } catch (const std::exception &error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 1;
+  }
+}

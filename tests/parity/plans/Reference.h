@@ -1,0 +1,32 @@
+//===- Reference.h - the training run that all others are judged by -------===//
+//
+// The job on one device, in f64, after nn-step: from the weights that the trainers start from and on the data
+// that they read.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "tests/parity/plans/Record.h"
+
+#include "compiler/frontend/JobSpec.h"
+
+#include <optional>
+
+namespace shardc::parity {
+
+struct Reference {
+  Record record;
+  /// The same run from weights that differ in their last place as f32: what rounding alone can do to this
+  /// job.
+  std::vector<Record> shadows;
+  Tensors initial; // the weights of @init, before they were replaced by the trainers'
+  /// Of AdamW, for each element of a weight: the least and the largest bias-corrected sqrt(v) of any step.
+  Tensors leastDivisor, largestDivisor;
+  /// Additions and other operations one after the other, at most, from a weight to its gradient.
+  double roundings = 0;
+};
+
+/// `start`: the trainers' initial weights. Nothing after an error that was printed.
+std::optional<Reference> trainReference(const frontend::Job &job, const Tensors &start);
+
+} // namespace shardc::parity

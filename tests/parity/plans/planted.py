@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Breaks a built trainer the ways that hand-written ones break, and sees the judge refuse each.
+
+  planted.py --shardc BIN --judge BIN --work DIR
+
+A model learns on with any of these; only its numbers are wrong.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from check import start, train  # noqa: E402
+from support import Failure, Workplace, main  # noqa: E402
+
+PLAN = ["plan=dp_tp_sp"]
+# What is broken, a pattern of one line, what it becomes, and the tensor that must be found wrong.
+FAULTS = [
+    ("a norm's gradient is summed over dp alone", r"(allReduce\(context\.group\(groups::)dp_tp(\), block_gradients\.ln_1_weight)",
+     r"\1dp\2", "gradient transformer.h.0.ln_1.weight"),
+    ("a bias's gradient is not summed", r".*allReduce\(.*block_gradients\.ln_2_bias.*\n", "",
+     "gradient transformer.h.1.ln_2.bias"),
+]
+
+
+def package(place):
+    """The cached package of the plan's trainer, copied; and the runtime's library that it was built with."""
+    said = place.shard("run", PLAN, trainer=["--help"])
+    built = pathlib.Path(re.search(r"usage: mpirun -n RANKS (\S+)/build/trainer", said).group(1))
+    copy = place.dir / "package"
+    shutil.copytree(built, copy, ignore=shutil.ignore_patterns("build"))
+    cached = (built / "build" / "CMakeCache.txt").read_text()
+    library = re.search(r"SHARDC_RUNTIME_LIBRARY:\w+=(\S+)", cached).group(1)
+    place.call(["cmake", "-G", "Ninja", "-S", copy, "-B", copy / "build", "-DCMAKE_CXX_COMPILER=g++",
+                f"-DSHARDC_RUNTIME_LIBRARY={library}"])
+    return copy
+
+
+def plant(copy, pattern, becomes):
+    """Changes the one place that matches; returns its file and what that held."""
+    for path in sorted((copy / "modules").glob("*.cpp")):
+        sound = path.read_text()
+        broken, count = re.subn(pattern, becomes, sound)
+        if count == 1:
+            path.write_text(broken)
+            return path, sound
+    raise Failure(f"no module has exactly one place for the fault {pattern}")
+
+
+def test(arguments):
+    place = Workplace(arguments.shardc, arguments.work, "planted", "tiny-gpt2.yaml")
+    judged = [arguments.judge, place.job, "--set", "plan=single", "--start", start(place, "single", 1),
+              "--single", train(place, "single", 1, "single")]
+    copy = package(place)
+    for number, (what, pattern, becomes, found) in enumerate(FAULTS):
+        path, sound = plant(copy, pattern, becomes)
+        place.call(["cmake", "--build", copy / "build"])
+        out = place.dir / f"broken{number}"
+        place.call(["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "4",
+                    copy / "build" / "trainer", "--quiet", "--dump", out, "--metrics", out / "metrics.jsonl"])
+        verdict = subprocess.run([*map(str, judged), f"broken={out}"], cwd=place.dir, text=True, capture_output=True)
+        if verdict.returncode != 1 or found not in verdict.stdout:
+            raise Failure(f"{what}: the judge ended with code {verdict.returncode} and said\n{verdict.stdout}")
+        print(f"{what}: refused; {verdict.stdout.splitlines()[1].strip()}", flush=True)
+        path.write_text(sound)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--shardc", required=True)
+    parser.add_argument("--judge", type=os.path.abspath, required=True)
+    parser.add_argument("--work", required=True)
+    main(lambda: test(parser.parse_args()))

@@ -1,0 +1,69 @@
+"""What the tests of built trainers share: a place to work, the text to learn, shardc's command line."""
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Failure(Exception):
+    """A check that did not hold; its text says which."""
+
+
+def write_text(path, size=20_000):
+    """Words of a small made-up language, the same each time: something that 20 steps can begin to learn."""
+    draw = random.Random(7)
+    words = ["".join(draw.choice("aeioubdfgklmnprst") for _ in range(draw.randint(2, 6))) for _ in range(200)]
+    text = []
+    while sum(map(len, text)) < size:
+        text.append(draw.choice(words) + draw.choice(["", "", ",", "."]) + " ")
+    path.write_text("".join(text))
+
+
+def ccache_dir():
+    """ccache's own, which does not move with XDG_CACHE_HOME: generated files change seldom."""
+    return os.environ.get("CCACHE_DIR", str(pathlib.Path.home() / ".cache" / "ccache"))
+
+
+class Workplace:
+    """A folder with a copy of one job, its text, and a cache of trainers shared with the other tests."""
+
+    def __init__(self, shardc, root, name, job):
+        self.shardc = pathlib.Path(shardc).resolve()
+        self.dir = pathlib.Path(root).resolve() / name
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir.mkdir(parents=True)
+        self.job = shutil.copy(HERE / "jobs" / job, self.dir)
+        write_text(self.dir / "text.txt")
+        self.environment = dict(os.environ, XDG_CACHE_HOME=str(self.dir.parent / "cache"),
+                                CMAKE_CXX_COMPILER_LAUNCHER="ccache", CCACHE_DIR=ccache_dir())
+
+    def command(self, verb, sets=(), trainer=(), options=()):
+        words = [str(self.shardc), verb, str(self.job), *options]
+        for override in sets:
+            words += ["--set", override]
+        return words + (["--", *map(str, trainer)] if trainer else [])
+
+    def call(self, words, threads=1, timeout=300):
+        """Runs to the end and returns what was said; anything but success is a Failure."""
+        environment = dict(self.environment, **({"OMP_NUM_THREADS": str(threads)} if threads else {}))
+        done = subprocess.run(words, cwd=self.dir, env=environment, timeout=timeout, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            raise Failure(f"{' '.join(map(str, words))}\nended with code {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+    def shard(self, verb, sets=(), trainer=(), options=(), threads=1):
+        return self.call(self.command(verb, sets, trainer, options), threads)
+
+
+def main(test):
+    """Runs `test`; a Failure is printed and ends with code 1."""
+    try:
+        test()
+    except (Failure, subprocess.TimeoutExpired) as failure:
+        print(f"FAILED: {failure}", file=sys.stderr)
+        sys.exit(1)

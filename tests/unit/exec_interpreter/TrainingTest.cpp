@@ -1,0 +1,207 @@
+//===- TrainingTest.cpp - whole training steps as rank programs, against one device ===//
+//
+// Tiny models of odd sizes go down to exec, are run on all ranks, and must be what the one-device program is
+// within 1e-12: initial weights, loss, gradients and moments after one step, weights and moments after 3
+// steps of AdamW with clipping, evaluation. Without a memory plan (exec-lower alone) and with it. Adam's eps
+// is 1e-3: a gradient that is zero but for rounding would be divided by a small one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Pipelines.h"
+#include "compiler/interpreter/exec/CompareExec.h"
+#include "tests/unit/interpreter/JobSupport.h"
+
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace shardc;
+using namespace shardc::interpreter;
+using namespace shardc::interpreter::test;
+
+namespace {
+
+struct PlanCase {
+  std::string name, text;
+  int64_t data = 1, tensor = 1; // degrees that divide batch; heads, mlp, vocab and seq
+};
+std::ostream &operator<<(std::ostream &stream, const PlanCase &plan) {
+  return stream << plan.name;
+}
+
+const std::string megatron = "{heads: tp, mlp: tp, vocab: tp}";
+const PlanCase plans[] = {
+    {"single", "mesh: {}"},
+    {"ddp", "mesh: {dp: 2}, shard: [{batch: dp}]", 2},
+    {"tp", "mesh: {tp: 2}, shard: [" + megatron + "]", 1, 2},
+    {"tpSp", "mesh: {tp: 2}, shard: [" + megatron + ", {seq: tp}]", 1, 2},
+    {"dpTpSp", "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 2},
+};
+const PlanCase threeWays[] = {
+    {"mlp3", "mesh: {tp: 3}, shard: [{mlp: tp}]"},
+    {"embed3", "mesh: {tp: 3}, shard: [{embed: tp}]"},
+    {"mlp3Embed3", "mesh: {a: 3, b: 3}, shard: [{mlp: a}, {embed: [b, a]}]"},
+};
+
+std::string number(int64_t value) {
+  return std::to_string(value);
+}
+
+std::string configOf(const std::string &model, int64_t tp) {
+  int64_t heads = tp == 1 ? 3 : tp;
+  std::string common = "num_hidden_layers: 2, vocab_size: " + number(11 * tp);
+  if (model == "gpt2")
+    return "{" + common + ", hidden_size: " + number(9 * heads) + ", num_attention_heads: " + number(heads) +
+           ", intermediate_size: " + number(9 * tp) +
+           ", max_position_embeddings: 17, embd_pdrop: 0.2, attn_pdrop: 0.2, resid_pdrop: 0.2}";
+  std::string grouped = common + ", num_attention_heads: " + number(3 * heads) +
+                        ", num_key_value_heads: " + number(heads) + ", head_dim: 6, hidden_size: 9" +
+                        ", intermediate_size: " + number(9 * tp);
+  if (model == "llama")
+    return "{" + grouped +
+           ", qkv_bias: true, sliding_window: 3, rope_scaling: {rope_type: llama3, factor: 8.0, "
+           "low_freq_factor: 1.0, high_freq_factor: 4.0, original_max_position_embeddings: 64}}";
+  if (model == "gemma")
+    return "{" + grouped +
+           ", sliding_window: 2, sliding_window_pattern: 2, attn_logit_softcapping: 2.0, "
+           "final_logit_softcapping: 3.0}";
+  return "{" + grouped + ", tie_word_embeddings: true}";
+}
+
+std::string jobText(const std::string &model, const PlanCase &plan, int64_t microbatches) {
+  int64_t seq = plan.tensor == 1 ? 5 : 6;
+  return "model: " + model + "\nconfig: " + configOf(model, plan.tensor) + "\nplan: {" + plan.text +
+         ", microbatches: " + number(microbatches) + "}\ntrain: {seq_len: " + number(seq) +
+         ", global_batch_size: " + number(microbatches * plan.data * 2) +
+         ", steps: 20, optimizer: {name: adamw, lr: 1.0e-2, eps: 1.0e-3, weight_decay: 0.1}, "
+         "lr_schedule: {name: cosine, warmup_steps: 2, min_lr: 1.0e-3}, max_grad_norm: 0.5, seed: 7}\n";
+}
+
+/// Tokens, and labels of which some are to be ignored.
+double inputValue(StringRef name, int64_t sample, int64_t index) {
+  int64_t place = sample * 31 + index * 7;
+  if (name == "labels" && place % 5 == 0)
+    return -100;
+  return static_cast<double>((place * 13 + (name == "labels")) % 11);
+}
+
+const char *const lowering = "exec-layout,exec-lower";
+const char *const planning = ",exec-order,exec-plan-memory,exec-verify";
+
+/// A job as one device runs it, and as its ranks do.
+struct Programs {
+  Programs(const std::string &model, const PlanCase &plan, int64_t microbatches,
+           const std::string &execPasses)
+      : job(jobText(model, plan, microbatches)) {
+    registerPasses();
+    job.context.printOpOnDiagnostic(false);
+    job.context.loadDialect<exec::ExecDialect>();
+    global = job.build();
+    if (!global)
+      return;
+    exec = global->clone();
+    isValid = succeeded(runPipeline(*global, Stage::Step)) && succeeded(runPipeline(*exec, Stage::Dist)) &&
+              succeeded(job.runPasses(*exec, execPasses));
+  }
+
+  FailureOr<Comparison> compare(ModuleOp program, int64_t steps) {
+    return compareExecWithGlobal(*global, program, {.seed = 7, .steps = steps, .inputs = inputValue});
+  }
+
+  JobUnderTest job;
+  OwningOpRef<ModuleOp> global, exec;
+  bool isValid = false;
+};
+
+using Parameters = std::tuple<std::string, PlanCase, int64_t>;
+struct ExecTraining : testing::TestWithParam<Parameters> {
+  void expectOneDevice(const std::string &execPasses) {
+    auto [model, plan, microbatches] = GetParam();
+    Programs programs(model, plan, microbatches, execPasses);
+    ASSERT_TRUE(programs.isValid) << programs.job.errors;
+    FailureOr<Comparison> comparison = programs.compare(*programs.exec, /*steps=*/3);
+    ASSERT_TRUE(succeeded(comparison)) << programs.job.errors;
+    std::string table;
+    llvm::raw_string_ostream stream(table);
+    comparison->print(stream);
+    EXPECT_TRUE(comparison->passes()) << table;
+    auto count = [&](StringRef what) {
+      return llvm::count_if(comparison->all(), [&](const Difference &each) { return each.what == what; });
+    };
+    EXPECT_GT(count("gradient"), 20);
+    EXPECT_EQ(count("gradient"), count("weight after 3 steps"));
+    EXPECT_EQ(count("moment after 1 step"), 2 * count("gradient"));
+  }
+};
+
+TEST_P(ExecTraining, isOneDevice) {
+  expectOneDevice(lowering);
+}
+TEST_P(ExecTraining, isOneDeviceWithPlannedMemory) {
+  expectOneDevice(std::string(lowering) + planning);
+}
+
+/// Changes one op of the program; false where it isn't one to change.
+using Fault = function_ref<bool(Operation *)>;
+
+/// Applies the fault to each op in turn: none may pass. Returns how many there were.
+int64_t expectCaught(Programs &programs, Fault fault) {
+  SmallVector<Operation *> ops;
+  programs.exec->walk([&](Operation *op) { ops.push_back(op); });
+  int64_t faults = 0;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    OwningOpRef<ModuleOp> broken = programs.exec->clone();
+    SmallVector<Operation *> clones;
+    broken->walk([&](Operation *op) { clones.push_back(op); });
+    if (!fault(clones[i]))
+      continue;
+    ++faults;
+    programs.job.errors.clear();
+    FailureOr<Comparison> comparison = programs.compare(*broken, /*steps=*/1);
+    EXPECT_TRUE(failed(comparison) || !comparison->passes())
+        << placeOf(ops[i]->getLoc()) << ": a fault at op " << i;
+  }
+  return faults;
+}
+
+struct ExecFaults : testing::Test {
+  Programs programs{"llama", plans[4], 3, std::string(lowering) + planning};
+  void SetUp() override { ASSERT_TRUE(programs.isValid) << programs.job.errors; }
+};
+
+TEST_F(ExecFaults, eachForgottenCollectiveIsCaught) {
+  EXPECT_GT(expectCaught(programs,
+                         [](Operation *op) { return isa<exec::CollectiveOp>(op) && (op->erase(), true); }),
+            20);
+}
+
+TEST_F(ExecFaults, eachAccumulatorThatIsOverwrittenIsCaught) {
+  EXPECT_GT(expectCaught(programs,
+                         [](Operation *op) {
+                           auto product = dyn_cast<exec::GemmOp>(op);
+                           if (!product || product.getBeta() == 0)
+                             return false;
+                           product.setBeta(0);
+                           return true;
+                         }),
+            5);
+}
+
+std::string nameOfCase(const testing::TestParamInfo<Parameters> &info) {
+  auto [model, plan, microbatches] = info.param;
+  return model + "_" + plan.name + "_micro" + number(microbatches);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ExecTraining,
+                         testing::Combine(testing::Values("gpt2", "llama"), testing::ValuesIn(plans),
+                                          testing::Values(1, 3)),
+                         nameOfCase);
+INSTANTIATE_TEST_SUITE_P(OtherModels, ExecTraining,
+                         testing::Combine(testing::Values("qwen3", "gemma"), testing::Values(plans[4]),
+                                          testing::Values(2)),
+                         nameOfCase);
+INSTANTIATE_TEST_SUITE_P(ThreeWays, ExecTraining,
+                         testing::Combine(testing::Values("gpt2", "llama"), testing::ValuesIn(threeWays),
+                                          testing::Values(2)),
+                         nameOfCase);
+
+} // namespace

@@ -1,0 +1,124 @@
+//===- FaultTest.cpp - a dropped collective is seen -----------------------===//
+//
+// The comparison that the parity suite rests on must fail when the placed program is wrong. Each collective
+// of a placed GPT-2 is dropped in turn: its result is made of the rank's own operand alone.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/interpreter/DistHandlers.h"
+#include "tests/unit/interpreter/JobSupport.h"
+
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace shardc::interpreter;
+using namespace shardc::interpreter::test;
+
+namespace {
+
+const char *const job = R"(
+model: gpt2
+config: {num_hidden_layers: 2, hidden_size: 12, num_attention_heads: 2, intermediate_size: 10, vocab_size: 14,
+         max_position_embeddings: 9}
+plan: {mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {heads: tp, mlp: tp, vocab: tp}, {seq: tp}]}
+train: {seq_len: 6, global_batch_size: 4, steps: 9, optimizer: {name: adamw, lr: 1.0e-2, eps: 1.0e-3}, max_grad_norm: 0.5}
+)";
+
+/// The rank's own values, repeated or cut to the size of its part of the result.
+Datum withoutOthers(const Mesh &mesh, nn::NamedTensorType type, const Datum &operand) {
+  std::vector<nn::Shard> shards;
+  for (int64_t rank = 0; rank < mesh.numRanks(); ++rank) {
+    nn::Shard shard = mesh.shardFor(type, rank);
+    const std::vector<double> &own = *(*operand.shards)[rank].values;
+    std::vector<double> values(shard.numElements());
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = own[i % own.size()];
+    shard.set(std::move(values));
+    shards.push_back(std::move(shard));
+  }
+  return Datum::tensor(std::move(shards));
+}
+
+/// Handlers under which `target` moves nothing.
+Handlers dropping(Operation *target, int &dropped) {
+  Handlers handlers = allHandlers();
+  StringRef name = target->getName().getStringRef();
+  Handler intact = *handlers.find(name);
+  handlers.set(
+      name,
+      [=, &dropped](Interpreter &interpreter, Operation *op, ArrayRef<Datum> operands) -> FailureOr<Data> {
+        if (op != target)
+          return intact(interpreter, op, operands);
+        ++dropped;
+        auto type = cast<nn::NamedTensorType>(op->getResult(0).getType());
+        return Data{withoutOthers(interpreter.getMesh(), type, operands[0])};
+      });
+  return handlers;
+}
+
+struct Faults : testing::Test {
+  void SetUp() override {
+    ASSERT_TRUE(test.isValid()) << test.errors;
+    global = test.build();
+    placed = global->clone();
+    ASSERT_TRUE(succeeded(test.toStep(*global)) && succeeded(test.toDist(*placed))) << test.errors;
+    placed->walk([&](Operation *op) {
+      auto kind = op->getAttrOfType<nn::ReductionKindAttr>("kind");
+      bool moves = isa<dist::AllReduceOp, dist::AllGatherOp, dist::ReduceScatterOp, dist::AllToAllOp>(op);
+      if (moves && !(kind && kind.getValue() == nn::ReductionKind::max))
+        collectives.push_back(op);
+    });
+    ASSERT_GT(collectives.size(), 10u);
+  }
+
+  JobUnderTest test{job};
+  OwningOpRef<ModuleOp> global, placed;
+  std::vector<Operation *> collectives;
+};
+
+std::string describe(Operation *op) {
+  std::string text;
+  llvm::raw_string_ostream(text) << "in @" << op->getParentOfType<nn::FuncOp>().getSymName() << ": " << *op;
+  return text;
+}
+
+TEST_F(Faults, everyDroppedCollectiveIsSeen) {
+  for (Operation *collective : collectives) {
+    int dropped = 0;
+    std::optional<Comparison> comparison =
+        test.compare(*global, *placed, 1, /*checkReplicas=*/false, dropping(collective, dropped));
+    ASSERT_TRUE(comparison) << test.errors;
+    EXPECT_GT(dropped, 0) << describe(collective);
+    EXPECT_FALSE(comparison->passes()) << describe(collective);
+  }
+}
+
+/// A weight's gradient that is not summed over the batch: the table names that weight first among gradients.
+TEST_F(Faults, theReportNamesTheTensor) {
+  Operation *fault = nullptr;
+  for (Operation *collective : collectives)
+    if (nn::nameOf(collective->getLoc()).contains("c_fc.weight"))
+      fault = collective;
+  ASSERT_TRUE(fault);
+  int dropped = 0;
+  std::optional<Comparison> comparison = test.compare(*global, *placed, 1, false, dropping(fault, dropped));
+  ASSERT_TRUE(comparison) << test.errors;
+  std::string table = textOf(*comparison);
+  EXPECT_NE(table.find("mlp.c_fc.weight"), std::string::npos) << describe(fault) << table;
+}
+
+/// The check of replicas stops at the value at which ranks first differ.
+TEST_F(Faults, ranksThatDifferAreReportedAtTheValue) {
+  for (Operation *collective : collectives) {
+    if (!isa<dist::AllReduceOp>(collective))
+      continue;
+    int dropped = 0;
+    EXPECT_FALSE(test.compare(*global, *placed, 1, true, dropping(collective, dropped)));
+    EXPECT_NE(test.errors.find("hold different values at"), std::string::npos)
+        << describe(collective) << test.errors;
+    return;
+  }
+  FAIL() << "the plan has no all-reduce";
+}
+
+} // namespace
