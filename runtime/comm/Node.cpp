@@ -13,6 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto checkEvery = std::chrono::milliseconds(200);
+constexpr auto claimantsTime = std::chrono::seconds(1);
 constexpr auto stoppedTooLong = std::chrono::seconds(1); // on Ctrl-Z all ranks stop together
 
 enum class Life { running, stopped, gone };
@@ -146,9 +147,16 @@ void Node::checkPeers() {
 }
 
 bool Node::claimFailure() {
-  const bool first = block->claimed.exchange(1) == 0;
+  if (block->claimed.exchange(1) == 0)
+    return true;
+  const auto deadline = Clock::now() + claimantsTime;
+  while (block->aborted.load() == 0 && Clock::now() < deadline)
+    usleep(1000);
+  return false;
+}
+
+void Node::abort() {
   block->aborted.store(1);
-  return first;
 }
 
 void Node::signOff() {

@@ -32,8 +32,11 @@ public:
   void makeArenas(std::int64_t bytes);
 
   void look() override;
-  /// Says once for the node that it fails; true for the rank that may print.
+  /// True for the one rank of the node that reports its failure and calls abort() then. Others return when it has:
+  /// a launcher kills everybody as soon as one rank leaves.
   bool claimFailure();
+  /// Makes every rank of the node leave.
+  void abort();
   /// This rank leaves in good order: its absence is no failure.
   void signOff();
 

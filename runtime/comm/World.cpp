@@ -192,7 +192,7 @@ void World::Impl::listen() {
   if (!there)
     return;
   MPI_Recv(nullptr, 0, MPI_BYTE, MPI_ANY_SOURCE, newsTag, control, MPI_STATUS_IGNORE); // it can stop waiting
-  node->control().aborted.store(1);
+  node->abort();
   throw Aborted{};
 }
 
@@ -254,15 +254,17 @@ void World::together(const std::function<void()> &work) {
   throw Aborted{};
 }
 
-bool World::report(const std::string &message) {
-  const bool first = !impl->node || impl->node->claimFailure();
-  if (!first)
-    return false;
+void World::report(const std::string &message, const std::function<void()> &note) {
+  if (impl->node && !impl->node->claimFailure())
+    return;
+  if (note)
+    note();
   std::fprintf(stderr, "error: %s\n", message.c_str());
   std::fflush(stderr);
-  if (impl->node)
-    impl->tellOthers();
-  return true;
+  if (!impl->node)
+    return;
+  impl->node->abort();
+  impl->tellOthers();
 }
 
 void World::look() {

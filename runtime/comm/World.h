@@ -46,9 +46,9 @@ public:
   /// and everybody throws Aborted.
   void together(const std::function<void()> &work);
 
-  /// Reports what went wrong in the middle of a run and makes the others leave; false when another rank of
-  /// this node has already done so.
-  bool report(const std::string &message);
+  /// Reports what went wrong in the middle of a run and makes the others leave. Only the first rank of a node
+  /// to call it does; that one runs `note` before anybody can leave.
+  void report(const std::string &message, const std::function<void()> &note = {});
 
   /// Throws Aborted when the run is over because of another rank.
   void look();

@@ -32,9 +32,11 @@ public:
 
   /// The exit code.
   int run();
-  void reported(const char *message) {
+  /// On the status page, for the launcher.
+  void failed(const char *message) {
     if (status)
       std::snprintf(status->message, sizeof status->message, "%s", message);
+    setState(RankState::failed);
   }
   void setState(RankState state) {
     if (status)
@@ -297,8 +299,7 @@ int runAll(World &world, const Program &program, int argc, char **argv) {
   try {
     return trainer.run();
   } catch (const std::exception &error) {
-    if (world.report(error.what()))
-      trainer.reported(error.what());
+    world.report(error.what(), [&] { trainer.failed(error.what()); });
   } catch (const Aborted &) {
   }
   trainer.setState(RankState::failed);
