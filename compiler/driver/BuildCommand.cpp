@@ -7,15 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/codegen/Package.h"
+#include "compiler/driver/Cache.h"
 #include "compiler/driver/Commands.h"
 #include "compiler/driver/Launch.h"
 
 #include "fmt/format.h"
 #include "fmt/std.h"
-#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Program.h"
-#include "llvm/Support/SHA256.h"
-#include <algorithm>
 #include <fstream>
 #include <thread>
 #include <unistd.h>
@@ -29,33 +28,9 @@ int complain(const std::string &message) {
   return 1;
 }
 
-fs::path cacheRoot() {
-  if (const char *cache = std::getenv("XDG_CACHE_HOME"))
-    return fs::path(cache) / "shardc";
-  const char *home = std::getenv("HOME");
-  return (home ? fs::path(home) / ".cache" : fs::temp_directory_path()) / "shardc";
-}
-
 std::string readFile(const fs::path &path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// A name for all files below `folder` (their paths and contents) and the compiler that will read them.
-std::string contentHash(const fs::path &folder, const std::string &compiler) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry &entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file())
-      files.push_back(fs::relative(entry.path(), folder));
-  std::ranges::sort(files);
-  llvm::SHA256 hash;
-  hash.update(compiler);
-  for (const fs::path &file : files) {
-    std::string text = readFile(folder / file);
-    hash.update(fmt::format("{} {}\n", file.string(), text.size()));
-    hash.update(text);
-  }
-  return llvm::toHex(hash.final(), /*LowerCase=*/true).substr(0, 16);
 }
 
 /// Runs a command with its output in `log`. True if it succeeded.
@@ -123,14 +98,11 @@ std::string compilerIdentity() {
 fs::path runtimeLibrary(const std::string &compiler) {
   fs::path source = fs::path(SHARDC_SOURCE_DIR) / "runtime";
   fs::path build = cacheRoot() / ("runtime-" + contentHash(source, compiler));
-  fs::path library = build / "libShardcRuntime.a";
-  if (fs::exists(build / "complete"))
-    return library;
-  fmt::print(stderr, "shardc: building the runtime (once)\n");
-  if (!buildProject(source, build, {}))
-    return {};
-  std::ofstream(build / "complete") << "";
-  return library;
+  bool built = buildOnce(build, [&] {
+    fmt::print(stderr, "shardc: building the runtime (once)\n");
+    return buildProject(source, build, {});
+  });
+  return built ? build / "libShardcRuntime.a" : fs::path();
 }
 
 /// The trainer's binary for a compiled job, from the cache or built now. Empty after an error that was
@@ -141,24 +113,23 @@ fs::path buildTrainer(const CompiledJob &compiled) {
     return complain(fmt::format("{} was not found; scripts/setup installs it", tool)), fs::path();
   std::string compiler = compilerIdentity();
   fs::path fresh = cacheRoot() / fmt::format("fresh-{}", getpid());
+  auto cleanUp = llvm::make_scope_exit([&] {
+    std::error_code ignored;
+    fs::remove_all(fresh, ignored);
+  });
   fs::remove_all(fresh);
   if (failed(codegen::writePackage(*compiled.module, compiled.job, fresh)))
     return {};
   fs::path package = cacheRoot() / contentHash(fresh, compiler);
-  if (fs::exists(package / "complete")) {
-    fs::remove_all(fresh);
-    return package / "build" / "trainer";
-  }
-  fs::path runtime = runtimeLibrary(compiler);
-  if (runtime.empty())
-    return {};
-  fs::remove_all(package);
-  fs::rename(fresh, package);
-  fmt::print(stderr, "shardc: building the trainer in {}\n", package.string());
-  if (!buildProject(package, package / "build", {"-DSHARDC_RUNTIME_LIBRARY=" + runtime.string()}))
-    return {};
-  std::ofstream(package / "complete") << "";
-  return package / "build" / "trainer";
+  bool built = buildOnce(package, [&] {
+    fs::path runtime = runtimeLibrary(compiler);
+    if (runtime.empty())
+      return false;
+    fs::rename(fresh, package);
+    fmt::print(stderr, "shardc: building the trainer in {}\n", package.string());
+    return buildProject(package, package / "build", {"-DSHARDC_RUNTIME_LIBRARY=" + runtime.string()});
+  });
+  return built ? package / "build" / "trainer" : fs::path();
 }
 } // namespace
 
