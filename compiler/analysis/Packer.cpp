@@ -38,17 +38,17 @@ Packing shardc::pack(const std::vector<Lifetime> &lifetimes, int64_t alignment) 
       offset = std::max(offset, roundUp(end, alignment));
     }
     packing.offsets[next] = offset;
-    packing.bytes = std::max(packing.bytes, roundUp(offset + lifetimes[next].bytes, alignment));
+    packing.bytes = std::max(packing.bytes, offset + lifetimes[next].bytes);
     placed.push_back(next);
   }
   return packing;
 }
 
-int64_t shardc::lowerBound(const std::vector<Lifetime> &lifetimes, int64_t alignment) {
+int64_t shardc::lowerBound(const std::vector<Lifetime> &lifetimes) {
   std::map<int, int64_t> change; // step -> bytes that start there, less those that ended before it
   for (const Lifetime &lifetime : lifetimes) {
-    change[lifetime.begin] += roundUp(lifetime.bytes, alignment);
-    change[lifetime.end + 1] -= roundUp(lifetime.bytes, alignment);
+    change[lifetime.begin] += lifetime.bytes;
+    change[lifetime.end + 1] -= lifetime.bytes;
   }
   int64_t live = 0, most = 0;
   for (auto [step, bytes] : change)

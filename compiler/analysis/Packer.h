@@ -28,15 +28,15 @@ struct Lifetime {
 
 struct Packing {
   std::vector<int64_t> offsets; // of each lifetime, multiples of the alignment
-  int64_t bytes = 0;            // of all, a multiple of the alignment
+  int64_t bytes = 0;            // of all: where the last one ends
 };
 
 /// First fit, largest first: each lifetime goes to the lowest offset where it meets no other that is alive
 /// with it.
 Packing pack(const std::vector<Lifetime> &lifetimes, int64_t alignment = 64);
 
-/// The most bytes that are alive at once, each rounded up to the alignment: no packing is smaller.
-int64_t lowerBound(const std::vector<Lifetime> &lifetimes, int64_t alignment = 64);
+/// The most bytes that are alive at once: no packing is smaller.
+int64_t lowerBound(const std::vector<Lifetime> &lifetimes);
 
 /// Two lifetimes that share a byte and a step, or one that is misplaced (twice the same index); nothing if
 /// valid.
