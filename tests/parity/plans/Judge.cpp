@@ -1,9 +1,9 @@
 //===- Judge.cpp - does a built trainer compute what its job says -----------===//
 //
-//   plan-judge JOB [--set KEY=VALUE]... --start FILE --single DIR [NAME=DIR]...
+//   plan-judge JOB [--set KEY=VALUE]... --start FILE --single DIR... [NAME=DIR]...
 //
 // JOB with the overrides is the job on one device. FILE holds the weights that training starts from, DIR what
-// a run dumped: --single of one rank, NAME=DIR of a plan. Prints a line for each run and all tensors that
+// a run dumped: --single of one rank, once or more; NAME=DIR of a plan. Prints a line for each run and all tensors that
 // break the rule; exits with 1 if any does.
 //
 //===----------------------------------------------------------------------===//
@@ -15,7 +15,7 @@
 #include "fmt/format.h"
 
 #include <algorithm>
-#include <cmath>
+#include <filesystem>
 
 using namespace shardc;
 using namespace shardc::parity;
@@ -23,21 +23,21 @@ using namespace shardc::parity;
 namespace {
 
 struct Arguments {
-  std::string job, start, single;
-  std::vector<std::string> sets;
+  std::string job, start;
+  std::vector<std::string> sets, singles;
   std::vector<std::pair<std::string, std::string>> plans;
 };
 
 Arguments readArguments(int argc, char **argv) {
   Arguments arguments;
-  std::map<std::string, std::string *> flags = {{"--start", &arguments.start},
-                                                {"--single", &arguments.single}};
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
     if (word == "--set" && i + 1 < argc)
       arguments.sets.push_back(argv[++i]);
-    else if (auto flag = flags.find(word); flag != flags.end() && i + 1 < argc)
-      *flag->second = argv[++i];
+    else if (word == "--single" && i + 1 < argc)
+      arguments.singles.push_back(argv[++i]);
+    else if (word == "--start" && i + 1 < argc)
+      arguments.start = argv[++i];
     else if (size_t equals = word.find('='); equals != std::string::npos)
       arguments.plans.emplace_back(word.substr(0, equals), word.substr(equals + 1));
     else
@@ -71,12 +71,14 @@ int judge(const Arguments &arguments) {
   auto reference = trainReference(*job, readTensors(arguments.start));
   if (!reference)
     return 1;
-  const frontend::Optimizer &optimizer = job->train.optimizer;
-  Recipe recipe{job->train.steps.value, optimizer.lr.value, optimizer.eps.value};
-  Record single = readRecord(arguments.single);
-  bool holds = report("single", judgeSingle(*reference, single, recipe));
+  bool holds = true;
+  std::vector<Record> singles;
+  for (const std::string &dir : arguments.singles) {
+    singles.push_back(readRecord(dir));
+    holds &= report(std::filesystem::path(dir).filename().string(), judgeSingle(*reference, singles.back()));
+  }
   for (const auto &[name, dir] : arguments.plans)
-    holds &= report(name, judgePlan(*reference, single, readRecord(dir), recipe));
+    holds &= report(name, judgePlan(*reference, singles, readRecord(dir)));
   return holds ? 0 : 1;
 }
 

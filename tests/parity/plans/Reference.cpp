@@ -77,20 +77,6 @@ static std::pair<NamedValues, NamedValues> moments(const NamedValues &both) {
   return {NamedValues(both.begin(), middle), NamedValues(middle, both.end())};
 }
 
-static void noteDivisors(Reference &reference, double beta2, int64_t step) {
-  double correction = 1 - std::pow(beta2, double(step + 1));
-  for (const auto &[name, values] : reference.record.v) {
-    std::vector<double> &least = reference.leastDivisor[name], &most = reference.largestDivisor[name];
-    least.resize(values.size(), HUGE_VAL);
-    most.resize(values.size(), 0);
-    for (size_t i = 0; i < values.size(); ++i) {
-      double divisor = std::sqrt(values[i] / correction);
-      least[i] = std::min(least[i], divisor);
-      most[i] = std::max(most[i], divisor);
-    }
-  }
-}
-
 /// As if all operations below `function` stood in one chain: of each, the elements that it folds into one.
 static double roundingsOf(nn::FuncOp function, llvm::StringMap<double> &known) {
   if (auto found = known.find(function.getName()); found != known.end())
@@ -162,20 +148,9 @@ static FailureOr<Reference> train(ModuleOp module, const frontend::Job &job, con
       continue;
     auto [m, v] = moments(training.namesOf(*state, nn::kindOptimizerState));
     record.m = named(names, m), record.v = named(names, v);
-    noteDivisors(reference, optimizer.beta2.value, step);
   }
   record.weights = named(names, training.namesOf(*state, nn::kindParameter));
   return reference;
-}
-
-/// Each weight times 1 or 1 +- 2^-24.
-static Tensors nudged(Tensors weights, uint64_t seed) {
-  for (auto &[name, values] : weights) {
-    ++seed;
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] *= 1 + std::floor(3 * rt::uniform(seed, {}, 0, 0, i) - 1) / (1 << 24);
-  }
-  return weights;
 }
 
 std::optional<Reference> shardc::parity::trainReference(const frontend::Job &job, const Tensors &start) {
@@ -189,11 +164,5 @@ std::optional<Reference> shardc::parity::trainReference(const frontend::Job &job
   FailureOr<Reference> reference = train(*module, job, start);
   if (failed(reference))
     return std::nullopt;
-  for (uint64_t shadow = 1; shadow <= 3; ++shadow) {
-    FailureOr<Reference> other = train(*module, job, nudged(start, 1000 * shadow));
-    if (failed(other))
-      return std::nullopt;
-    reference->shadows.push_back(std::move(other->record));
-  }
   return std::move(*reference);
 }

@@ -16,12 +16,7 @@ namespace shardc::parity {
 
 struct Reference {
   Record record;
-  /// The same run from weights that differ in their last place as f32: what rounding alone can do to this
-  /// job.
-  std::vector<Record> shadows;
   Tensors initial; // the weights of @init, before they were replaced by the trainers'
-  /// Of AdamW, for each element of a weight: the least and the largest bias-corrected sqrt(v) of any step.
-  Tensors leastDivisor, largestDivisor;
   /// Additions and other operations one after the other, at most, from a weight to its gradient.
   double roundings = 0;
 };

@@ -1,13 +1,15 @@
 //===- Rule.cpp - the one numeric rule --------------------------------------===//
 #include "tests/parity/plans/Rule.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <cmath>
 #include <stdexcept>
 
 namespace shardc::parity {
 namespace {
 
-constexpr const char *gradient = "gradient", *weight = "weight";
+constexpr const char *gradient = "gradient";
 
 double largest(const std::vector<double> &values) {
   double most = 0;
@@ -37,14 +39,14 @@ struct Pair {
   double scale; // what errors are measured by
 };
 
-/// max(|X - R| - excused) / scale; what is no number is infinitely far off.
-double errorOf(const Pair &pair, const std::vector<double> &excused) {
+/// max|X - R| / scale; what is no number is infinitely far off.
+double errorOf(const Pair &pair) {
   if (pair.x.size() != pair.r.size())
     throw std::runtime_error(pair.name + " has " + std::to_string(pair.x.size()) +
                              " elements, the reference " + std::to_string(pair.r.size()));
   double most = 0;
   for (size_t i = 0; i < pair.x.size(); ++i) {
-    double difference = std::fabs(pair.x[i] - pair.r[i]) - (excused.empty() ? 0 : excused[i]);
+    double difference = std::fabs(pair.x[i] - pair.r[i]);
     most = std::max(most, std::isnan(difference) ? HUGE_VAL : difference);
   }
   return most / pair.scale;
@@ -64,88 +66,40 @@ void addPairs(std::vector<Pair> &pairs, const std::string &what, const Tensors &
     pairs.push_back({what, name, find(run, name), values, scaleOf(values, ofKind)});
 }
 
-std::vector<Pair> pairsOf(const Reference &reference, const Record &run, const Recipe &recipe) {
+std::vector<Pair> pairsOf(const Reference &reference, const Record &run) {
   const Record &r = reference.record;
-  std::string after = " after " + std::to_string(recipe.steps) + " steps";
+  std::string after = " after " + std::to_string(r.losses.size()) + " steps";
   std::vector<Pair> pairs = {{"the losses of all steps", "", run.losses, r.losses, largest(r.losses)}};
   addPairs(pairs, gradient, r.gradients, run.gradients);
   addPairs(pairs, "m" + after, r.m, run.m);
   addPairs(pairs, "v" + after, r.v, run.v);
-  addPairs(pairs, weight + after, r.weights, run.weights);
+  addPairs(pairs, "weight" + after, r.weights, run.weights);
   return pairs;
-}
-
-double planBar(double errorOfSingle) {
-  return 2 * errorOfSingle + 4 * unitRoundoff;
-}
-
-/// How far each weight may go astray because AdamW divides a gradient that is within its bar.
-std::vector<double> excusedOf(const Reference &reference, const std::string &name, double gradientBar,
-                              const Recipe &recipe) {
-  auto least = reference.leastDivisor.find(name);
-  if (least == reference.leastDivisor.end())
-    return {};
-  double noise =
-      gradientBar * scaleOf(find(reference.largestDivisor, name), largest(reference.largestDivisor));
-  std::vector<double> excused;
-  for (double divisor : least->second)
-    excused.push_back(double(recipe.steps) * recipe.lr * std::min(2.0, noise / (divisor + recipe.eps)));
-  return excused;
-}
-
-/// e of each pair, weights after what is excused. `gradientBars`: by the gradient's name.
-std::vector<double> errorsOf(const std::vector<Pair> &pairs, const Reference &reference,
-                             const std::map<std::string, double> &gradientBars, const Recipe &recipe) {
-  std::vector<double> errors;
-  for (const Pair &pair : pairs) {
-    std::vector<double> excused;
-    if (pair.what.starts_with(weight))
-      excused = excusedOf(reference, pair.name, gradientBars.at(pair.name), recipe);
-    errors.push_back(errorOf(pair, excused));
-  }
-  return errors;
-}
-
-std::map<std::string, double> gradientBarsOf(const Reference &reference, const Record &single) {
-  std::vector<Pair> pairs;
-  addPairs(pairs, gradient, reference.record.gradients, single.gradients);
-  std::map<std::string, double> bars;
-  for (const Pair &pair : pairs)
-    bars[pair.name] = planBar(errorOf(pair, {}));
-  return bars;
 }
 
 } // namespace
 
-std::vector<Finding> judgeSingle(const Reference &reference, const Record &single, const Recipe &recipe) {
-  std::vector<Pair> pairs = pairsOf(reference, single, recipe);
-  std::vector<double> errors = errorsOf(pairs, reference, gradientBarsOf(reference, single), recipe);
+std::vector<Finding> judgeSingle(const Reference &reference, const Record &single) {
   std::vector<Finding> findings;
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    double steps = pairs[i].what == gradient ? 1 : double(recipe.steps);
+  for (const Pair &pair : pairsOf(reference, single)) {
+    double steps = pair.what == gradient ? 1 : double(reference.record.losses.size());
     double bar = unitRoundoff * std::sqrt(steps * reference.roundings);
-    findings.push_back({pairs[i].what, pairs[i].name, errors[i], bar});
+    findings.push_back({pair.what, pair.name, errorOf(pair), bar});
   }
   return findings;
 }
 
-std::vector<Finding> judgePlan(const Reference &reference, const Record &single, const Record &plan,
-                               const Recipe &recipe) {
-  std::map<std::string, double> bars = gradientBarsOf(reference, single);
-  auto errors = [&](const Record &run) {
-    return errorsOf(pairsOf(reference, run, recipe), reference, bars, recipe);
-  };
-  std::vector<double> ofOne = errors(single), ofPlan = errors(plan);
-  std::vector<Pair> pairs = pairsOf(reference, plan, recipe);
-  for (const Record &shadow : reference.shadows) {
-    std::vector<double> ofShadow = errors(shadow);
-    for (size_t i = 0; i < pairs.size(); ++i)
-      if (pairs[i].what != gradient)
-        ofOne[i] = std::max(ofOne[i], ofShadow[i]);
-  }
+std::vector<Finding> judgePlan(const Reference &reference, const std::vector<Record> &singles,
+                               const Record &plan) {
   std::vector<Finding> findings;
-  for (size_t i = 0; i < pairs.size(); ++i)
-    findings.push_back({pairs[i].what, pairs[i].name, ofPlan[i], planBar(ofOne[i])});
+  for (const Pair &pair : pairsOf(reference, plan))
+    findings.push_back({pair.what, pair.name, errorOf(pair), 4 * unitRoundoff});
+  std::vector<double> ofSingles(findings.size());
+  for (const Record &single : singles)
+    for (auto [most, pair] : llvm::zip_equal(ofSingles, pairsOf(reference, single)))
+      most = std::max(most, errorOf(pair));
+  for (auto [finding, most] : llvm::zip_equal(findings, ofSingles))
+    finding.allowed += 2 * most;
   return findings;
 }
 

@@ -5,16 +5,11 @@
 //   e(P) <= 2 e(S) + 4 * 2^-24                      a plan rounds no worse than one rank
 //   e(S) <= 2^-24 * sqrt(roundings so far)          one rank rounds, and errs in nothing else
 //
-// After N steps e(S) is the largest of one rank's and of three runs of R itself from weights that differ in
-// their last place as f32: what rounding, whoever does it, comes to in this job. One rank alone may be a
-// lucky draw of that.
+// What one rank rounds is a random draw, and a lucky one would make a bar that no run but itself keeps (not
+// even another of one rank). So e(S) is the largest of several runs of one rank, which differ in their number
+// of micro-batches: in the order of the same sums.
 //
-// AdamW divides by sqrt(v): where that is near eps, the rounding of a gradient decides which way a weight
-// goes. A gradient that is within its bar b moves weight i in a step by up to
-//
-//   lr * min(2, b max|g| / (sqrt(v_i) + eps))
-//
-// and what N steps come to is taken off |X - R| before weights are judged.
+// Of all losses, the gradients of the first step, and after the last step each moment and weight.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -34,17 +29,11 @@ struct Finding {
   bool holds() const { return error <= allowed; }
 };
 
-/// What the rule has to know of the recipe.
-struct Recipe {
-  int64_t steps;
-  double lr, eps; // the largest learning rate of any step
-};
-
 /// One rank against the reference.
-std::vector<Finding> judgeSingle(const Reference &reference, const Record &single, const Recipe &recipe);
+std::vector<Finding> judgeSingle(const Reference &reference, const Record &single);
 
-/// A plan against the reference, measured by what one rank loses.
-std::vector<Finding> judgePlan(const Reference &reference, const Record &single, const Record &plan,
-                               const Recipe &recipe);
+/// A plan against the reference, measured by what runs of one rank lose.
+std::vector<Finding> judgePlan(const Reference &reference, const std::vector<Record> &singles,
+                               const Record &plan);
 
 } // namespace shardc::parity

@@ -28,15 +28,15 @@ PLANS = {
 }
 RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4}
 DUMPED = ["gradients", "m", "v", "weights"]
-ALIGNMENT = 64  # bytes: the last buffer's end is rounded up to it
 
 
 def cases(model, run_all):
-    """(plan, micro-batches); which plan gets which number changes from model to model."""
+    """(plan, micro-batches); which plan gets which number changes from model to model. One rank gets both: its runs
+    make the bar."""
     turn = ["gpt2", "llama", "qwen3"].index(model)
     for index, plan in enumerate(PLANS):
         for microbatches in (1, 3):
-            if run_all or plan == "single" and microbatches == 1 or (index + turn) % 2 == microbatches // 2:
+            if run_all or plan == "single" or (index + turn) % 2 == microbatches // 2:
                 yield plan, microbatches
 
 
@@ -51,7 +51,7 @@ def check_arena(said, plan):
         raise Failure(f"{len(rows)} of {RANKS[plan]} ranks reported their arena:\n{said}")
     for rank, row in enumerate(rows):
         planned, touched, own, _ = (int(number.replace(",", "")) for number in row)
-        if not 0 <= planned - touched < ALIGNMENT:
+        if planned != touched:
             raise Failure(f"rank {rank}: {planned} bytes are planned, {touched} were touched")
         if own:
             raise Failure(f"rank {rank}: {own} allocations after step 1")
@@ -89,9 +89,9 @@ def test(arguments):
     if not filecmp.cmp(first, start(place, *largest), shallow=False):
         raise Failure(f"{largest[0]} starts from other weights than one rank")
 
-    single = runs.pop(("single", 1))
-    words = [arguments.judge, place.job, "--set", "plan=single", "--start", first, "--single", single]
-    words += [f"{plan}-{microbatches}={out}" for (plan, microbatches), out in runs.items()]
+    words = [arguments.judge, place.job, "--set", "plan=single", "--start", first]
+    for (plan, microbatches), out in runs.items():
+        words += ["--single", out] if plan == "single" else [f"{plan}-{microbatches}={out}"]
     print(place.call(words))
 
 
