@@ -236,14 +236,15 @@ int shardc::launch(const LaunchOptions &options) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return 0;
+  const bool named = errors.deadRank >= 0 && errors.deadRank < static_cast<int>(ranks.size());
+  if (named) // by mpirun: the first that a signal ended
+    dead = ranks[errors.deadRank];
   for (const rt::RankStatus &rank : ranks)
-    if (rank.state == rt::RankState::failed && !rank.message.empty()) {
+    if (!named && rank.state == rt::RankState::failed && !rank.message.empty()) {
       fmt::print(stderr, "shardc: error: rank {} stopped {}: {}\n", rank.rank, rt::describe(rank),
                  rank.message);
       return 1;
     }
-  if (errors.deadRank >= 0 && errors.deadRank < static_cast<int>(ranks.size()))
-    dead = ranks[errors.deadRank];
   if (dead)
     fmt::print(stderr, "shardc: error: rank {} {} {}; the other ranks were stopped\n", dead->rank,
                signalText(errors.deadSignal), rt::describe(*dead));

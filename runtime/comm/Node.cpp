@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 #include <unistd.h>
 
 namespace rt {
@@ -13,6 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto checkEvery = std::chrono::milliseconds(200);
+// A launcher that has seen a death kills everybody else: whom that hits first must not be taken for the cause.
+constexpr auto launchersTime = std::chrono::milliseconds(500);
 constexpr auto claimantsTime = std::chrono::seconds(1);
 constexpr auto stoppedTooLong = std::chrono::seconds(1); // on Ctrl-Z all ranks stop together
 
@@ -139,6 +142,8 @@ void Node::checkPeers() {
       if (Clock::now() - stoppedSince[i] < stoppedTooLong)
         continue;
     }
+    if (life == Life::gone)
+      std::this_thread::sleep_for(launchersTime);
     peerLost = true;
     const std::string where = describe ? describe(ranks[i]) : "";
     throw Error("rank " + std::to_string(ranks[i]) + " (pid " + std::to_string(pid) + ") " +
