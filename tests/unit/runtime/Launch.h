@@ -22,10 +22,12 @@ inline Outcome runCommand(const std::string &command) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text};
 }
 
-/// `environment`: "NAME=value ..." in front of mpirun.
-inline std::string mpirun(int ranks, const std::string &program, const std::string &environment = "") {
-  return "env " + environment +
-         " timeout 120 mpirun -mca odls_base_sigkill_timeout 0 --allow-run-as-root --oversubscribe "
+/// `environment`: "NAME=value ..." in front of mpirun. mpirun itself may miss the end of a rank and wait for
+/// ever: it is killed after `seconds`.
+inline std::string mpirun(int ranks, const std::string &program, const std::string &environment = "",
+                          int seconds = 120) {
+  return "env " + environment + " timeout -s KILL " + std::to_string(seconds) +
+         " mpirun -mca odls_base_sigkill_timeout 0 --allow-run-as-root --oversubscribe "
          "--bind-to none -n " +
          std::to_string(ranks) + " " + program;
 }
