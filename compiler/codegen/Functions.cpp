@@ -1,6 +1,7 @@
 //===- Functions.cpp - exec.func as a C++ function -------------------------===//
 
 #include "compiler/codegen/Functions.h"
+#include "dialects/exec/Loops.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 #include <fmt/format.h>
@@ -124,6 +125,22 @@ LogicalResult FunctionPrinter::block(Block &block) {
   return success();
 }
 
+/// It only writes constants.
+static bool isFill(exec::KernelOp kernel) {
+  return kernel.getInputs().empty();
+}
+
+/// A kernel's own name, or "fill_embed": all buffers of that shape share it.
+static std::string nameOf(exec::KernelOp kernel) {
+  if (!isFill(kernel))
+    return kernel.getName().str();
+  std::string name = "fill";
+  for (exec::LoopAttr loop : exec::loopsOf(kernel.getLoops()))
+    for (StringAttr axis : loop.getNames())
+      name += "_" + axis.str();
+  return name;
+}
+
 LogicalResult FunctionPrinter::statement(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<exec::BufferOp, exec::AddressOp, exec::ViewOp, exec::FieldOp, exec::PackOp, exec::InputOp,
@@ -139,7 +156,7 @@ LogicalResult FunctionPrinter::statement(Operation *op) {
         return work(op, name, [&](Work &work) { return printLoops(loops, work); });
       })
       .Case([&](exec::KernelOp kernel) {
-        return work(op, kernel.getName(), [&](Work &work) { return printLoops(kernel, work); });
+        return work(op, nameOf(kernel), [&](Work &work) { return printLoops(kernel, work); });
       })
       .Case([](exec::WaitOp) { return success(); }) // collectives are complete when they return
       .Default([](Operation *op) { return op->emitOpError("has no C++ form"); });
@@ -147,7 +164,12 @@ LogicalResult FunctionPrinter::statement(Operation *op) {
 
 LogicalResult FunctionPrinter::work(Operation *op, llvm::StringRef name,
                                     llvm::function_ref<LogicalResult(Work &)> print) {
-  auto actualOf = [this](Value value) { return actual(value); };
+  auto actualOf = [&](Value value) {
+    Actual result = actual(value);
+    if (auto kernel = dyn_cast<exec::KernelOp>(op); kernel && isFill(kernel))
+      result.name = result.longName = "to"; // whatever it is called, the text is the same
+    return result;
+  };
   Work work(actualOf);
   if (failed(print(work)))
     return failure();

@@ -19,17 +19,13 @@ public:
   /// A function of the file's own; the name of one with the same text where there is one.
   std::string addWork(llvm::StringRef wanted, const Work &work, const std::string &comment, Names &locals);
 
-  /// Finds names for the products of a function that will stand here.
-  void nameProducts(exec::FuncOp func);
-
   std::string headerText() const;
   std::string sourceText() const;
 
   Shared &shared;
   std::string name;
   Text declarations, definitions;
-  std::set<std::string> includes;                                ///< files of functions that are called
-  llvm::StringMap<llvm::SmallVector<std::string>> productLabels; ///< by shape: what its products are called
+  std::set<std::string> includes; ///< files of functions that are called
 
 private:
   Names names;

@@ -120,8 +120,6 @@ LogicalResult PackagePrinter::functions(Files &files) {
     return *file;
   };
   for (auto func : shared.module.getOps<exec::FuncOp>())
-    fileOf(func).nameProducts(func);
-  for (auto func : shared.module.getOps<exec::FuncOp>())
     if (failed(FunctionPrinter(fileOf(func), func).print()))
       return failure();
   for (auto &[name, file] : modules) {

@@ -1,9 +1,10 @@
 //===- Products.cpp - matrix products and their names ----------------------===//
 //
-// A product is a static object of its file, named after the weights it is used with; products of one shape
-// share one:
+// A product is a static object of its file, shared by all products of its shape and named after the columns
+// of its result and what it sums over; the weight stands in each call:
 //
-//   static const rt::Matmul matmul_up_gate({.m = 4096, ...});  // batch*seq x mlp x embed
+//   static const rt::Matmul matmul_mlp_over_embed({.m = 4096, ...});  // batch*seq x mlp x embed
+//   matmul_mlp_over_embed(x, weights.up_proj_weight, up_proj);
 //
 //===----------------------------------------------------------------------===//
 
@@ -54,53 +55,14 @@ std::string axesOf(exec::GemmOp op) {
   return text;
 }
 
-/// A field without "weight", "attn_c_attn", or the name of a pointer; `isWeight` where it is a weight or its
-/// gradient.
-std::string nameOf(Value pointer, bool &isWeight) {
-  while (auto view = pointer.getDefiningOp<exec::ViewOp>())
-    pointer = view.getOperand();
-  auto field = pointer.getDefiningOp<exec::FieldOp>();
-  isWeight = field && !exec::nameOf(field.getOperand().getLoc()).contains("saved") &&
-             !field.getOperand().getType().getName().getValue().ends_with("saved");
-  if (!field)
-    return exec::nameOf(pointer.getLoc()).str();
-  llvm::StringRef name = field.getField();
-  name.consume_back(".weight");
-  return identifier(name);
-}
-
-/// What a product is called: after the weight or the weight's gradient in it, otherwise after its result.
-std::string labelOf(exec::GemmOp op) {
-  bool isWeight = false;
-  std::string result = nameOf(op.getC(), isWeight);
-  if (isWeight)
-    return "d_" + result;
-  for (Value operand : {op.getB(), op.getA()})
-    if (std::string name = nameOf(operand, isWeight); isWeight)
-      return llvm::StringRef(result).starts_with("d_") ? name + "_" + result : name;
-  return result.empty() ? "product" : result;
-}
-
 } // namespace
-
-void ModuleFile::nameProducts(exec::FuncOp func) {
-  constexpr size_t most = 3; // labels in a name
-  func.walk([&](exec::GemmOp op) {
-    llvm::SmallVector<std::string> &labels = productLabels[shapeOf(op)];
-    std::string label = labelOf(op);
-    if (labels.size() < most && !llvm::is_contained(labels, label))
-      labels.push_back(label);
-  });
-}
 
 LogicalResult FunctionPrinter::call(exec::GemmOp op) {
   if (size_t loops = batchOf(op).size(); loops > 3)
     return op.emitOpError() << "has " << loops << " batch loops, a trainer's products have at most 3";
-  std::string shape = shapeOf(op), label;
-  for (const std::string &part : file.productLabels[shape])
-    label += "_" + part;
+  std::string wanted = identifier("matmul_" + axesOf(op.getN()) + "_over_" + axesOf(op.getK()));
   std::string product =
-      file.addObject("static const " + shared.target.matmul, "matmul" + label, shape, axesOf(op));
+      file.addObject("static const " + shared.target.matmul, wanted, shapeOf(op), axesOf(op));
   enterAndCall(op, product,
                fmt::format("{}({}{}, {}, {})", product, shared.target.leadArgument, expression(op.getA()),
                            expression(op.getB()), expression(op.getC())));

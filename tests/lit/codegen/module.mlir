@@ -30,8 +30,10 @@ exec.global @m.h.0 "optimizer_state" arena[640] : !mlp
 // MODULE: // mlp.cpp: the module `mlp` of tiny; sizes are a rank's own on dp = 2, tp = 2.
 // MODULE: #include "modules/mlp.h"
 // MODULE: namespace trainer {
-// MODULE: static const rt::Matmul matmul_up_gate({.m = 4, .n = 3, .k = 8, .a = {8, 1}, .b = {1, 8}, .c = {3, 1}});  // seq x mlp x embed
-// MODULE-NEXT: static const rt::Matmul matmul_down({.m = 4, .n = 8, .k = 3, .a = {3, 1}, .b = {1, 3}, .c = {8, 1}});
+// MODULE: static const rt::Matmul matmul_mlp_over_embed({.m = 4, .n = 3, .k = 8, .a = {8, 1}, .b = {1, 8},
+// MODULE-NEXT:     .c = {3, 1}});  // seq x mlp x embed
+// MODULE-NEXT: static const rt::Matmul matmul_embed_over_mlp({.m = 4, .n = 8, .k = 3, .a = {3, 1}, .b = {1, 3},
+// MODULE-NEXT:     .c = {8, 1}});
 // MODULE: static void mlp_act(const float *u, const float *g, float *act) {  // model.yaml:17:7
 // MODULE-NEXT:   #pragma omp simd
 // MODULE-NEXT:   for (int64_t i = 0; i < 12; ++i) {  // seq*mlp
@@ -41,12 +43,12 @@ exec.global @m.h.0 "optimizer_state" arena[640] : !mlp
 // MODULE-NEXT: }
 // MODULE: void mlp_forward(rt::Context &context, const float *x, const Mlp &weights, float *y, std::byte *frame) {  // model.yaml:14:3
 // MODULE-NEXT:   float *u = at<float>(frame, 0);  // [seq=4, mlp=3]
-// MODULE-NEXT:   context.enter(0), matmul_up_gate(x, weights.up_weight, u);  // model.yaml:15:7
+// MODULE-NEXT:   context.enter(0), matmul_mlp_over_embed(x, weights.up_weight, u);  // model.yaml:15:7
 // MODULE-NEXT:   float *g = at<float>(frame, 64);  // [seq=4, mlp=3]
-// MODULE-NEXT:   context.enter(1), matmul_up_gate(x, weights.gate_weight, g);  // model.yaml:16:7
+// MODULE-NEXT:   context.enter(1), matmul_mlp_over_embed(x, weights.gate_weight, g);  // model.yaml:16:7
 // MODULE-NEXT:   float *act = at<float>(frame, 128);  // [seq=4, mlp=3]
 // MODULE-NEXT:   context.enter(2), mlp_act(u, g, act);  // model.yaml:17:7
-// MODULE-NEXT:   context.enter(3), matmul_down(act, weights.down_weight, y);  // model.yaml:18:7
+// MODULE-NEXT:   context.enter(3), matmul_embed_over_mlp(act, weights.down_weight, y);  // model.yaml:18:7
 // MODULE-NEXT:   context.enter(4), rt::allReduce(context.group(groups::tp), y, 32);  // model.yaml:18:7
 // MODULE-NEXT: }
 // HEADER: /// model.yaml:14:3; frame of 192 bytes.
