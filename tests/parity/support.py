@@ -39,7 +39,8 @@ class Workplace:
         self.job = shutil.copy(HERE / "jobs" / job, self.dir)
         write_text(self.dir / "text.txt")
         self.environment = dict(os.environ, XDG_CACHE_HOME=str(self.dir.parent / "cache"),
-                                CMAKE_CXX_COMPILER_LAUNCHER="ccache", CCACHE_DIR=ccache_dir())
+                                CMAKE_CXX_COMPILER_LAUNCHER="ccache", CCACHE_DIR=ccache_dir(),
+                                CCACHE_BASEDIR=str(self.dir.parent), CCACHE_NOHASHDIR="1")
 
     def command(self, verb, sets=(), trainer=(), options=()):
         words = [str(self.shardc), verb, str(self.job), *options]
