@@ -118,7 +118,7 @@ TEST_F(NodesTest, aDeadRankEndsBothHosts) {
 }
 
 // Without a launcher that cleans up: neighbours see the death and tell the other host. Each rank says when it
-// ends; mpirun itself would wait forever for the dead one and is ended after five seconds.
+// ends; mpirun itself would wait forever for the dead one and is ended after ten seconds.
 TEST_F(NodesTest, ranksNoticeADeathOnTheOtherHost) {
   for (const char *rank : {"3", "2"}) { // 2: the one that would hear and tell for its host
     const std::string script = (dir / "rank").string();
@@ -126,7 +126,7 @@ TEST_F(NodesTest, ranksNoticeADeathOnTheOtherHost) {
                           << "\necho rank $OMPI_COMM_WORLD_RANK ended with $?\n";
     const Outcome outcome =
         runCommand(onTwoHosts("sh " + script, "MESH=2x2 FAULT=\"kill " + std::string(rank) + " 3\"",
-                              "-mca orte_abort_on_non_zero_status 0 --enable-recovery -x MESH -x FAULT", 6));
+                              "-mca orte_abort_on_non_zero_status 0 --enable-recovery -x MESH -x FAULT", 10));
     EXPECT_EQ(linesWith(outcome.text, " ended with ").size(), 4u) << outcome.text;
     const auto errors = linesWith(outcome.text, "error: ");
     ASSERT_EQ(errors.size(), 1u) << outcome.text;
