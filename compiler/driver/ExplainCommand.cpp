@@ -12,28 +12,70 @@
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
+#include <map>
 #include <numeric>
 
 using namespace shardc;
 using Json = nlohmann::ordered_json;
 
 namespace {
-std::string levelText(dist::LevelAttr level) {
-  std::vector<std::string> rules;
-  for (dist::RuleAttr rule : level.getRules()) {
-    std::vector<std::string> mesh;
-    for (mlir::StringAttr axis : rule.getMesh())
-      mesh.push_back(axis.str());
-    rules.push_back(fmt::format("{}: {}", rule.getAxis().str(), fmt::join(mesh, " x ")));
+/// Mesh axes as the plan names them: `tp` for all of its factors `tp.k` and `tp.g` together.
+class MeshNames {
+public:
+  explicit MeshNames(dist::PlanAttr plan) {
+    for (dist::MeshAxisAttr axis : plan.getMesh())
+      if (auto name = axis.getName().getValue(); name.contains('.'))
+        factors[name.split('.').first.str()].push_back({name.str(), axis.getSize()});
   }
+
+  std::vector<std::string> operator()(llvm::ArrayRef<mlir::StringAttr> names) const {
+    return (*this)(llvm::map_to_vector(names, [](mlir::StringAttr name) { return name.str(); }));
+  }
+  std::vector<std::string> operator()(llvm::ArrayRef<std::string> names) const {
+    std::vector<std::string> written;
+    for (const std::string &name : names) {
+      std::string meshAxis = llvm::StringRef(name).split('.').first.str();
+      auto cut = factors.find(meshAxis);
+      const bool hasAll = cut == factors.end() || llvm::all_of(cut->second, [&](const auto &factor) {
+                            return llvm::is_contained(names, factor.first);
+                          });
+      if (const std::string &shown = hasAll ? meshAxis : name; !llvm::is_contained(written, shown))
+        written.push_back(shown);
+    }
+    return written;
+  }
+
+  /// `tp = tp.k (2) x tp.g (3)`, one for each mesh axis that is cut.
+  std::vector<std::string> cuts() const {
+    std::vector<std::string> lines;
+    for (const auto &[meshAxis, list] : factors) {
+      std::vector<std::string> parts;
+      for (const auto &[name, size] : list)
+        parts.push_back(fmt::format("{} ({})", name, size));
+      lines.push_back(fmt::format("{} = {}", meshAxis, fmt::join(parts, " x ")));
+    }
+    return lines;
+  }
+
+private:
+  std::map<std::string, std::vector<std::pair<std::string, int64_t>>> factors;
+};
+
+std::string levelText(dist::LevelAttr level, const MeshNames &written) {
+  std::vector<std::string> rules;
+  for (dist::RuleAttr rule : level.getRules())
+    rules.push_back(fmt::format("{}: {}", rule.getAxis().str(), fmt::join(written(rule.getMesh()), " x ")));
   return fmt::format("{}", fmt::join(rules, ", "));
 }
 
 /// `[vocab=256@tp, embed=128]`
-std::string axesText(nn::NamedTensorType type) {
+std::string axesText(nn::NamedTensorType type, const MeshNames &written) {
   std::vector<std::string> axes;
-  for (nn::AxisAttr axis : type.getAxes())
-    axes.push_back(nn::toString(axis));
+  for (nn::AxisAttr axis : type.getAxes()) {
+    axes.push_back(fmt::format("{}={}", axis.getName().str(), axis.getSize()));
+    for (const std::string &name : written(axis.getMesh()))
+      axes.back() += "@" + name;
+  }
   return fmt::format("[{}]", fmt::join(axes, ", "));
 }
 
@@ -59,6 +101,7 @@ std::string table(const std::vector<std::vector<std::string>> &rows, size_t righ
 
 struct Explanation {
   std::string identity;
+  MeshNames meshNames;
   std::vector<std::string> rules;
   std::vector<ParameterLayout> parameters;
   std::vector<Movement> step, eval;
@@ -83,12 +126,14 @@ void printText(const Explanation &e) {
     fmt::print("  none: every rank holds and computes everything\n");
   for (const std::string &rule : e.rules)
     fmt::print("  {}\n", rule);
+  for (const std::string &cut : e.meshNames.cuts())
+    fmt::print("  where {}\n", cut);
 
   fmt::print("\nparameters: {} in all, {} on a rank\n", withCommas(e.globalElements()),
              withCommas(e.elementsPerRank()));
   std::vector<std::vector<std::string>> rows = {{"name", "layout", "on a rank"}};
   for (const ParameterLayout &p : e.parameters)
-    rows.push_back({p.range, axesText(p.type),
+    rows.push_back({p.range, axesText(p.type, e.meshNames),
                     bytesText(static_cast<double>(p.localElements * bytesPerElement * p.instances))});
   fmt::print("{}", table(rows, 2));
   double weights = static_cast<double>(e.elementsPerRank() * bytesPerElement);
@@ -101,19 +146,19 @@ void printText(const Explanation &e) {
   rows = {{"collective", "over", "count", "sent by a rank"}};
   double total = 0;
   for (const Movement &m : e.step) {
-    rows.push_back(
-        {m.kind, fmt::format("{}", fmt::join(m.meshAxes, " x ")), withCommas(m.count), bytesText(m.bytes)});
+    rows.push_back({m.kind, fmt::format("{}", fmt::join(e.meshNames(m.meshAxes), " x ")), withCommas(m.count),
+                    bytesText(m.bytes)});
     total += m.bytes;
   }
   if (!e.step.empty())
     fmt::print("{}  {} in all\n", table(rows, 2), bytesText(total));
 }
 
-Json movementsJson(const std::vector<Movement> &movements) {
+Json movementsJson(const std::vector<Movement> &movements, const MeshNames &written) {
   Json list = Json::array();
   for (const Movement &m : movements)
     list.push_back(
-        {{"collective", m.kind}, {"mesh_axes", m.meshAxes}, {"count", m.count}, {"bytes", m.bytes}});
+        {{"collective", m.kind}, {"mesh_axes", written(m.meshAxes)}, {"count", m.count}, {"bytes", m.bytes}});
   return list;
 }
 
@@ -122,10 +167,8 @@ void printJson(const Explanation &e) {
   for (const ParameterLayout &p : e.parameters) {
     Json axes = Json::array();
     for (nn::AxisAttr axis : p.type.getAxes()) {
-      Json mesh = Json::array();
-      for (mlir::StringAttr name : axis.getMesh())
-        mesh.push_back(name.str());
-      axes.push_back({{"name", axis.getName().str()}, {"size", axis.getSize()}, {"mesh", mesh}});
+      axes.push_back(
+          {{"name", axis.getName().str()}, {"size", axis.getSize()}, {"mesh", e.meshNames(axis.getMesh())}});
     }
     parameters.push_back({{"name", p.range},
                           {"axes", axes},
@@ -135,8 +178,8 @@ void printJson(const Explanation &e) {
   Json report = {{"identity", e.identity},
                  {"rules", e.rules},
                  {"parameters", parameters},
-                 {"collectives_per_step", movementsJson(e.step)},
-                 {"collectives_per_eval_batch", movementsJson(e.eval)}};
+                 {"collectives_per_step", movementsJson(e.step, e.meshNames)},
+                 {"collectives_per_eval_batch", movementsJson(e.eval, e.meshNames)}};
   fmt::print("{}\n", report.dump(2));
 }
 } // namespace
@@ -145,10 +188,10 @@ int shardc::explainCommand(const JobOptions &options) {
   auto compiled = compileJob(options, Stage::Dist);
   if (!compiled)
     return 1;
-  Explanation e;
-  e.identity = identityLine(compiled->job);
-  for (dist::LevelAttr level : dist::planOf(*compiled->module).getRules())
-    e.rules.push_back(levelText(level));
+  dist::PlanAttr plan = dist::planOf(*compiled->module);
+  Explanation e{.identity = identityLine(compiled->job), .meshNames = MeshNames(plan)};
+  for (dist::LevelAttr level : plan.getRules())
+    e.rules.push_back(levelText(level, e.meshNames));
   e.parameters = parameterLayouts(*compiled->module);
   e.step = movementsOf(*compiled->module, "step");
   e.eval = movementsOf(*compiled->module, "eval");

@@ -1,11 +1,11 @@
 //===- Mesh.cpp - rules expanded, and asked of every set of axes ----------===//
 #include "compiler/frontend/build/Mesh.h"
+#include "compiler/frontend/build/MeshFactors.h"
 
 #include "mlir/IR/Builders.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <numeric>
 #include <set>
 
 using namespace mlir;
@@ -17,7 +17,7 @@ namespace {
 struct Rule {
   const AxisRule *written;
   std::string axis;
-  std::vector<std::string> meshAxes;
+  std::vector<std::string> meshAxes; // as the program sees them: factors, where one is cut
   bool places = false;
 };
 
@@ -43,10 +43,12 @@ public:
               {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value}) {
     for (const MeshAxis &axis : job.plan.mesh)
       mesh[axis.name.value] = axis.size.value;
+    factors.emplace(mesh);
   }
 
   dist::PlanAttr run() {
     const size_t before = diags.size();
+    factorMesh();
     for (const Level &level : job.plan.shard)
       expandLevel(level);
     if (diags.size() != before)
@@ -61,12 +63,58 @@ public:
 private:
   int64_t degreeOf(const std::string &meshAxis) const { return mesh.at(meshAxis); }
 
+  //===-- factors of mesh axes ---------------------------------------------===//
+
+  void factorMesh() {
+    std::vector<ProductRule> divided;
+    for (const Level &level : job.plan.shard)
+      for (const AxisRule &rule : level.rules) {
+        std::optional<ProductRule> product = productOf(rule);
+        if (!product)
+          continue;
+        if (product->isDividedBy(mesh))
+          divided.push_back(std::move(*product));
+        else
+          undividedProducts.push_back(&rule);
+      }
+    factors->fit(divided);
+  }
+
+  /// The rule as one about the parts of a product; nothing for one about a single axis.
+  std::optional<ProductRule> productOf(const AxisRule &rule) const {
+    Diagnostics reported; // the program was built: names and sizes are good
+    const auto parts = scope.flatten(rule.axis.value, rule.axis.at, reported);
+    if (!parts || parts->size() == 1)
+      return std::nullopt;
+    ProductRule product;
+    for (const std::string &part : *parts)
+      product.parts.push_back({part, scope.size(part, rule.axis.at, reported).value_or(1)});
+    product.meshAxes = namesOf(rule);
+    return product;
+  }
+
+  static std::vector<std::string> namesOf(const AxisRule &rule) {
+    std::vector<std::string> names;
+    for (const Name &meshAxis : rule.meshAxes)
+      names.push_back(meshAxis.value);
+    return names;
+  }
+
+  /// The mesh axes of the plan that these are, or are factors of.
+  std::vector<std::string> asWritten(const std::vector<std::string> &names) const {
+    std::vector<std::string> written;
+    for (const std::string &name : names)
+      if (const std::string &meshAxis = factors->meshAxisOf(name); !llvm::is_contained(written, meshAxis))
+        written.push_back(meshAxis);
+    return written;
+  }
+
   //===-- rules ------------------------------------------------------------===//
 
   void expandLevel(const Level &level) {
     std::vector<Rule> rules;
     for (const AxisRule &rule : level.rules) {
-      for (Rule &part : expand(rule, mesh)) {
+      for (Rule &part : expand(rule)) {
         auto same =
             std::find_if(rules.begin(), rules.end(), [&](const Rule &r) { return r.axis == part.axis; });
         if (same != rules.end())
@@ -77,41 +125,44 @@ private:
       }
     }
     levels.push_back(std::move(rules));
+    takenBefore = taken;
   }
 
-  /// Gives each mesh axis to the first part that it divides; a part with which it has no divisor in common is
-  /// left whole. Without a result where a mesh axis would have to be split between two parts.
-  std::vector<Rule> expand(const AxisRule &rule, const std::map<std::string, int64_t> &degrees) {
-    Diagnostics reported; // the program was built: names and sizes are good
-    const auto parts = scope.flatten(rule.axis.value, rule.axis.at, reported);
+  /// A product becomes one rule for each part that takes a mesh axis, or a factor of one.
+  std::vector<Rule> expand(const AxisRule &rule) {
     std::vector<Rule> expanded;
-    if (!parts)
-      return expanded;
-    if (parts->size() == 1) {
-      Rule single{&rule, parts->front()};
-      for (const Name &meshAxis : rule.meshAxes)
-        single.meshAxes.push_back(meshAxis.value);
-      return {single};
-    }
-    std::vector<int64_t> left;
-    for (const std::string &part : *parts)
-      left.push_back(scope.size(part, rule.axis.at, reported).value_or(1));
-    size_t part = 0;
-    for (const Name &meshAxis : rule.meshAxes) {
-      const int64_t degree = degrees.at(meshAxis.value);
-      while (part < left.size() && left[part] % degree && std::gcd(left[part], degree) == 1)
-        ++part;
-      if (part == left.size() || left[part] % degree) {
-        if (&degrees == &mesh)
-          undividedProducts.push_back(&rule);
+    if (std::optional<ProductRule> product = productOf(rule)) {
+      if (!product->isDividedBy(mesh))
         return {};
+      for (const auto &[part, factor] : factors->deal(*product)) {
+        const std::string &axis = product->parts[part].axis;
+        auto isSame = [&](const Rule &r) { return r.axis == axis; };
+        auto same = std::find_if(expanded.begin(), expanded.end(), isSame);
+        if (same == expanded.end())
+          same = expanded.insert(expanded.end(), {&rule, axis});
+        same->meshAxes.push_back(factor.name);
+        taken.insert(factor.name);
       }
-      left[part] /= degree;
-      if (expanded.empty() || expanded.back().axis != (*parts)[part])
-        expanded.push_back({&rule, (*parts)[part]});
-      expanded.back().meshAxes.push_back(meshAxis.value);
+      return expanded;
     }
-    return expanded;
+    Diagnostics reported;
+    const auto parts = scope.flatten(rule.axis.value, rule.axis.at, reported);
+    Rule single{&rule, parts ? parts->front() : rule.axis.value};
+    for (const Name &meshAxis : rule.meshAxes)
+      llvm::append_range(single.meshAxes, factorsFor(meshAxis.value));
+    return {single};
+  }
+
+  /// All factors of a mesh axis, for an axis that takes it whole. Where an earlier level may have given some
+  /// to parts of a product, what the first part took is minor-most: what is left of the axis is then gathered
+  /// alone.
+  std::vector<std::string> factorsFor(const std::string &meshAxis) const {
+    std::vector<std::string> names;
+    for (const MeshFactor &factor : factors->of(meshAxis))
+      names.push_back(factor.name);
+    if (llvm::any_of(names, [&](const std::string &name) { return takenBefore.contains(name); }))
+      std::reverse(names.begin(), names.end());
+    return names;
   }
 
   //===-- every set of axes ------------------------------------------------===//
@@ -168,7 +219,7 @@ private:
             continue;
           auto [claim, isFirst] = claims.insert({meshAxis, &rule});
           if (!isFirst) {
-            reportClaim(meshAxis, *claim->second, rule, loc);
+            reportClaim(factors->meshAxisOf(meshAxis), *claim->second, rule, loc);
             continue;
           }
           rule.places = true;
@@ -213,48 +264,46 @@ private:
     return product;
   }
 
+  int64_t sizeOf(const std::string &factor) const {
+    for (const MeshFactor &each : factors->of(factors->meshAxisOf(factor)))
+      if (each.name == factor)
+        return each.size;
+    return 1;
+  }
+
   void checkDivides() {
     for (const AxisRule *rule : undividedProducts)
       reportProduct(*rule);
     std::set<const AxisRule *> reported;
     for (const Constraint &constraint : constraints) {
-      const int64_t parts = degreesOf(constraint.meshAxes);
+      int64_t parts = 1;
+      for (const std::string &factor : constraint.meshAxes)
+        parts *= sizeOf(factor);
       if (constraint.size % parts == 0 || !reported.insert(constraint.rule).second)
         continue;
-      const bool one = constraint.meshAxes.size() == 1;
+      const std::vector<std::string> meshAxes = asWritten(constraint.meshAxes);
+      const bool one = meshAxes.size() == 1;
       Diagnostic &error =
           diags.error(constraint.rule->axis.at,
                       fmt::format("axis '{}' has size {}, which mesh {} {} ({}) {} not divide",
                                   constraint.axis, constraint.size, one ? "axis" : "axes",
-                                  listed(constraint.meshAxes, "and"), parts, one ? "does" : "do"));
+                                  listed(meshAxes, "and"), degreesOf(meshAxes), one ? "does" : "do"));
       noteSize(error, constraint.axis);
       noteDegrees(error, *constraint.rule);
     }
   }
 
   void reportProduct(const AxisRule &rule) {
-    Diagnostics ignored;
-    std::string factors;
-    int64_t size = 1, parts = 1;
-    const std::vector<std::string> axes = *scope.flatten(rule.axis.value, rule.axis.at, ignored);
-    for (const std::string &part : axes) {
-      const int64_t factor = scope.size(part, rule.axis.at, ignored).value_or(1);
-      factors += fmt::format("{}{} ({})", factors.empty() ? "" : " x ", part, factor);
-      size *= factor;
-    }
-    std::vector<std::string> names;
-    for (const Name &meshAxis : rule.meshAxes) {
-      names.push_back(meshAxis.value);
-      parts *= degreeOf(meshAxis.value);
-    }
-    const bool divides = size % parts == 0;
+    const ProductRule product = *productOf(rule);
+    int64_t size = 1;
+    for (const ProductRule::Part &part : product.parts)
+      size *= part.size;
     Diagnostic &error = diags.error(
-        rule.axis.at, divides ? fmt::format("axis '{}' is {}: mesh axis {} ({}) divides no part alone",
-                                            rule.axis.value, factors, listed(names, "and"), parts)
-                              : fmt::format("axis '{}' has size {}, which mesh axis {} ({}) does not divide",
-                                            rule.axis.value, size, listed(names, "and"), parts));
-    for (const std::string &part : axes)
-      noteSize(error, part);
+        rule.axis.at,
+        fmt::format("axis '{}' has size {}, which mesh axis {} ({}) does not divide", rule.axis.value, size,
+                    listed(product.meshAxes, "and"), degreesOf(product.meshAxes)));
+    for (const ProductRule::Part &part : product.parts)
+      noteSize(error, part.axis);
     noteDegrees(error, rule);
   }
 
@@ -304,17 +353,17 @@ private:
     degrees[meshAxis] = degree;
     for (const Constraint &constraint : constraints) {
       int64_t parts = 1;
-      for (const std::string &used : constraint.meshAxes)
+      const std::vector<std::string> meshAxes = asWritten(constraint.meshAxes);
+      for (const std::string &used : meshAxes)
         parts *= degrees[used];
       const bool isPart = constraint.rule->axis.value != constraint.axis; // of a product: asked below
-      if (!isPart && llvm::is_contained(constraint.meshAxes, meshAxis) && constraint.size % parts)
+      if (!isPart && llvm::is_contained(meshAxes, meshAxis) && constraint.size % parts)
         return false;
     }
     for (const Level &level : job.plan.shard)
       for (const AxisRule &rule : level.rules)
-        if (const AxisSpec *axis = job.model.axis(rule.axis.value); axis && axis->isProduct())
-          if (llvm::any_of(rule.meshAxes, [&](const Name &m) { return m.value == meshAxis; }) &&
-              expand(rule, degrees).empty())
+        if (std::optional<ProductRule> product = productOf(rule))
+          if (llvm::is_contained(product->meshAxes, meshAxis) && !product->isDividedBy(degrees))
             return false;
     return true;
   }
@@ -349,15 +398,11 @@ private:
         places[rule.written] |= rule.places;
     for (const Level &level : job.plan.shard)
       for (const AxisRule &rule : level.rules)
-        if (!places[&rule]) {
-          std::vector<std::string> names;
-          for (const Name &meshAxis : rule.meshAxes)
-            names.push_back(meshAxis.value);
+        if (!places[&rule])
           diags
               .error(rule.axis.at, fmt::format("the rule that gives axis '{}' mesh axis {} places nothing",
-                                               rule.axis.value, listed(names, "and")))
+                                               rule.axis.value, listed(namesOf(rule), "and")))
               .note("no tensor has the axis, or earlier levels take the mesh axis wherever it is");
-        }
   }
 
   dist::PlanAttr attribute() {
@@ -365,7 +410,8 @@ private:
     auto str = [&](const std::string &text) { return StringAttr::get(context, text); };
     SmallVector<dist::MeshAxisAttr> axes;
     for (const MeshAxis &axis : job.plan.mesh)
-      axes.push_back(dist::MeshAxisAttr::get(context, str(axis.name.value), axis.size.value));
+      for (const MeshFactor &factor : factors->of(axis.name.value))
+        axes.push_back(dist::MeshAxisAttr::get(context, str(factor.name), factor.size));
     SmallVector<dist::LevelAttr> attrs;
     for (const std::vector<Rule> &level : levels) {
       SmallVector<dist::RuleAttr> rules;
@@ -383,7 +429,10 @@ private:
   const Job &job;
   Diagnostics &diags;
   const Scope scope;
-  std::map<std::string, int64_t> mesh;
+  std::map<std::string, int64_t> mesh; // degrees as written
+  std::optional<MeshFactors> factors;
+  std::set<std::string> taken,
+      takenBefore; // factors that products have: in all levels so far, in earlier ones
   std::vector<std::vector<Rule>> levels;
   std::vector<const AxisRule *> undividedProducts;
   llvm::DenseSet<Type> seen;

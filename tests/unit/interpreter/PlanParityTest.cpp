@@ -14,6 +14,7 @@
 #include "dialects/dist/Dist.h"
 
 #include <gtest/gtest.h>
+#include <numeric>
 
 using namespace mlir;
 using namespace shardc::interpreter;
@@ -24,6 +25,7 @@ namespace {
 struct PlanCase {
   std::string name, text;
   int64_t data = 1, tensor = 1; // degrees that divide batch; heads, mlp, vocab and seq
+  int64_t keyHeads = 0; // where not as many as `tensor`: it is then cut between heads of keys and groups
 };
 
 std::ostream &operator<<(std::ostream &stream, const PlanCase &plan) {
@@ -43,6 +45,9 @@ const std::vector<PlanCase> &plans() {
       {"embed3", "mesh: {tp: 3}, shard: [{embed: tp}]"},
       {"mlp3Embed3", "mesh: {a: 3, b: 3}, shard: [{mlp: a}, {embed: [b, a]}]"},
       {"dp8Tp8Sp", "mesh: {dp: 8, tp: 8}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 8, 8},
+      {"tp4Kv2", "mesh: {tp: 4}, shard: [" + megatron + "]", 1, 4, 2},
+      {"tp4Kv2Sp", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 2},
+      {"dp2Tp6Kv4Sp", "mesh: {dp: 2, tp: 6}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 6, 4},
   };
   return all;
 }
@@ -52,14 +57,15 @@ std::string number(int64_t value) {
 }
 
 /// Sizes have a factor 3 or 9 (for the three-way plans) and the plan's degree, and are odd otherwise.
-std::string configOf(const std::string &model, int64_t tp) {
-  int64_t heads = tp == 1 ? 3 : tp;
+std::string configOf(const std::string &model, const PlanCase &plan) {
+  int64_t tp = plan.tensor, heads = tp == 1 ? 3 : tp, keyHeads = plan.keyHeads ? plan.keyHeads : heads;
   std::string common = "num_hidden_layers: 3, vocab_size: " + number(11 * tp);
   if (model == "gpt2")
     return "{" + common + ", hidden_size: " + number(9 * heads) + ", num_attention_heads: " + number(heads) +
            ", intermediate_size: " + number(9 * tp) + ", max_position_embeddings: 17}";
-  std::string grouped = common + ", num_attention_heads: " + number(3 * heads) +
-                        ", num_key_value_heads: " + number(heads) + ", head_dim: 6, hidden_size: 9" +
+  std::string grouped = common +
+                        ", num_attention_heads: " + number(3 * keyHeads * heads / std::gcd(keyHeads, heads)) +
+                        ", num_key_value_heads: " + number(keyHeads) + ", head_dim: 6, hidden_size: 9" +
                         ", intermediate_size: " + number(9 * tp);
   if (model == "llama")
     return "{" + grouped +
@@ -73,7 +79,7 @@ std::string configOf(const std::string &model, int64_t tp) {
 
 std::string jobText(const std::string &model, const PlanCase &plan, int64_t microbatches) {
   int64_t seq = plan.tensor == 1 ? 5 : plan.tensor == 2 ? 6 : plan.tensor;
-  return "model: " + model + "\nconfig: " + configOf(model, plan.tensor) + "\nplan: {" + plan.text +
+  return "model: " + model + "\nconfig: " + configOf(model, plan) + "\nplan: {" + plan.text +
          ", microbatches: " + number(microbatches) + "}\ntrain: {seq_len: " + number(seq) +
          ", global_batch_size: " + number(microbatches * plan.data) +
          ", steps: 20, optimizer: {name: adamw, lr: 1.0e-2, eps: 1.0e-3, weight_decay: 0.1}, "

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -117,9 +118,13 @@ Sizes randomSizes(Dice &dice, Plan &plan) {
   sizes.vocab = sized("vocab", 3, 8);
   sizes.seq = sized("seq", 2, 4);
   int64_t heads = plan.divisor.contains("heads") ? plan.divisor["heads"] : 1;
-  bool isGrouped = dice.chance(0.5), isMultiQuery = heads > 1 && dice.chance(0.2);
-  sizes.kvHeads = isMultiQuery ? 1 : heads * (1 + dice.upTo(1));
-  sizes.group = isMultiQuery ? heads : isGrouped ? 2 + dice.upTo(1) : 1;
+  bool isGrouped = dice.chance(0.5), isShared = heads > 1 && dice.chance(0.3);
+  sizes.kvHeads = heads * (1 + dice.upTo(1));
+  sizes.group = isGrouped ? 2 + dice.upTo(1) : 1;
+  if (isShared) { // fewer heads of keys than ranks: any number that leaves the product divided
+    sizes.kvHeads = 1 + dice.upTo(heads - 1);
+    sizes.group *= heads / std::gcd(heads, sizes.kvHeads);
+  }
   sizes.headDim = dice.oneOf<int64_t>({2, 4, 6});
   sizes.layers = 1 + dice.upTo(2);
   sizes.microbatches = dice.oneOf<int64_t>({1, 1, 2, 3});
