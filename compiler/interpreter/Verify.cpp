@@ -13,9 +13,7 @@ using namespace mlir;
 using namespace shardc;
 using namespace shardc::interpreter;
 
-/// Random tokens below the shortest axis that a table is gathered along by an input; one label in eight is
-/// ignored.
-static Inputs randomInputs(ModuleOp module, uint64_t seed) {
+Inputs shardc::interpreter::randomInputs(ModuleOp module, uint64_t seed) {
   int64_t vocabulary = 0;
   module.walk([&](nn::GatherOp gather) {
     int64_t size = gather.getTable().getType().find(gather.getAxisAttr()).getSize();

@@ -37,6 +37,10 @@ struct Verification {
 std::optional<Verification> verifyJob(mlir::MLIRContext &context, const frontend::Job &job,
                                       const VerifyOptions &options, frontend::Diagnostics &diags);
 
+/// Random tokens below the shortest axis that a table is gathered along by an input; one label in eight is
+/// ignored.
+Inputs randomInputs(mlir::ModuleOp module, uint64_t seed);
+
 /// The same for programs that were lowered already, at their own sizes.
 std::optional<Comparison> comparePrograms(const frontend::Job &job, mlir::ModuleOp global,
                                           mlir::ModuleOp placed, const VerifyOptions &options);

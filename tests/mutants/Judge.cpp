@@ -1,0 +1,57 @@
+//===- Judge.cpp - which layer sees that a program is broken --------------===//
+
+#include "tests/mutants/Judge.h"
+
+#include "compiler/interpreter/exec/CompareExec.h"
+
+#include "dialects/dist/Dist.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+using namespace shardc;
+using namespace shardc::interpreter;
+using namespace shardc::mutants;
+
+static std::string firstLine(const std::string &text) {
+  return text.substr(0, text.find('\n'));
+}
+
+/// The tensor that is farthest off, or the error that stopped the run.
+template <typename Result>
+static Verdict byValue(const Result &comparison, bool ran, const std::string &errors) {
+  if (!ran)
+    return {Layer::value, firstLine(errors)};
+  if (comparison->passes())
+    return {};
+  Difference worst = comparison->sorted().front();
+  std::string text;
+  llvm::raw_string_ostream(text) << worst.what << " of " << worst.name << " is off by " << worst.relative;
+  return {Layer::value, text};
+}
+
+Verdict shardc::mutants::judge(const Program &program, Level level, const Fault *fault, Operation *site) {
+  test::JobUnderTest &job = *program.job;
+  ModuleOp sound = level == Level::dist ? *program.dist : *program.exec;
+  IRMapping mapping;
+  OwningOpRef<ModuleOp> broken = cast<ModuleOp>(sound->clone(mapping));
+  Handlers handlers = allHandlers();
+  if (fault)
+    fault->at(mapping.lookup(site))(handlers);
+  job.errors.clear();
+  if (failed(verify(*broken)))
+    return {Layer::types, firstLine(job.errors)};
+  if (level == Level::dist) {
+    if (failed(job.runPasses(*broken, "dist-verify")))
+      return {Layer::types, firstLine(job.errors)};
+    std::optional<Comparison> comparison = job.compare(*program.global, *broken, 1, true, handlers);
+    return byValue(comparison, comparison.has_value(), job.errors);
+  }
+  if (failed(job.runPasses(*broken, "exec-verify")))
+    return {Layer::execVerify, firstLine(job.errors)};
+  uint64_t seed = uint64_t(job.job->train.seed.value);
+  CompareOptions options{.seed = seed, .steps = 1, .inputs = randomInputs(*program.global, seed)};
+  FailureOr<Comparison> comparison = compareExecWithGlobal(*program.global, *broken, options);
+  return byValue(comparison, succeeded(comparison), job.errors);
+}
