@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/Tables.h"
 #include "dialects/nn/Nn.h"
+#include "dialects/nn/Padding.h"
 
 #include <fmt/format.h>
 
@@ -43,7 +44,7 @@ llvm::SmallVector<llvm::SmallVector<StringAttr>> storageOf(const Field &field) {
   return dims;
 }
 
-/// The file's shape, and stride and size of each axis in it.
+/// The file's shape, and stride and size of each axis in it, without padding.
 LogicalResult layFile(exec::GlobalOp global, const Field &field, llvm::SmallVectorImpl<int64_t> &shape,
                       llvm::DenseMap<StringAttr, FileAxis> &axes) {
   llvm::SmallVector<llvm::SmallVector<StringAttr>> dims = storageOf(field);
@@ -55,9 +56,10 @@ LogicalResult layFile(exec::GlobalOp global, const Field &field, llvm::SmallVect
       if (!axis)
         return global.emitOpError() << "field '" << field.name.getValue() << "' has no axis '"
                                     << name.getValue() << "', which its storage names";
-      axes[name] = {axis.getSize(), stride};
-      stride *= axis.getSize();
-      size *= axis.getSize();
+      const int64_t inFile = nn::validSizeOf(global->getParentOp(), axis);
+      axes[name] = {inFile, stride};
+      stride *= inFile;
+      size *= inFile;
     }
     shape.insert(shape.begin(), size);
   }

@@ -9,6 +9,7 @@
 #include "compiler/analysis/Layouts.h"
 #include "compiler/driver/Commands.h"
 #include "dialects/dist/Dist.h"
+#include "dialects/nn/Padding.h"
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
@@ -106,10 +107,20 @@ struct Explanation {
   std::vector<ParameterLayout> parameters;
   std::vector<Movement> step, eval;
 
-  int64_t globalElements() const {
-    return std::accumulate(
-        parameters.begin(), parameters.end(), int64_t(0),
-        [](int64_t sum, const ParameterLayout &p) { return sum + p.type.getNumElements() * p.instances; });
+  std::map<std::string, std::string> paddings; // by axis: `257 to 260`
+  int64_t globalElements = 0;                  // without padding
+
+  void count(mlir::ModuleOp module) {
+    for (const ParameterLayout &p : parameters) {
+      int64_t elements = p.instances;
+      for (nn::AxisAttr axis : p.type.getAxes()) {
+        const int64_t valid = nn::validSizeOf(module, axis);
+        elements *= valid;
+        if (valid != axis.getSize())
+          paddings[axis.getName().str()] = fmt::format("{} to {}", valid, axis.getSize());
+      }
+      globalElements += elements;
+    }
   }
   int64_t elementsPerRank() const {
     return std::accumulate(
@@ -128,8 +139,10 @@ void printText(const Explanation &e) {
     fmt::print("  {}\n", rule);
   for (const std::string &cut : e.meshNames.cuts())
     fmt::print("  where {}\n", cut);
+  for (const auto &[axis, sizes] : e.paddings)
+    fmt::print("  {} is padded from {}\n", axis, sizes);
 
-  fmt::print("\nparameters: {} in all, {} on a rank\n", withCommas(e.globalElements()),
+  fmt::print("\nparameters: {} in all, {} on a rank\n", withCommas(e.globalElements),
              withCommas(e.elementsPerRank()));
   std::vector<std::vector<std::string>> rows = {{"name", "layout", "on a rank"}};
   for (const ParameterLayout &p : e.parameters)
@@ -193,6 +206,7 @@ int shardc::explainCommand(const JobOptions &options) {
   for (dist::LevelAttr level : plan.getRules())
     e.rules.push_back(levelText(level, e.meshNames));
   e.parameters = parameterLayouts(*compiled->module);
+  e.count(*compiled->module);
   e.step = movementsOf(*compiled->module, "step");
   e.eval = movementsOf(*compiled->module, "eval");
   options.json ? printJson(e) : printText(e);

@@ -6,6 +6,8 @@
 #include "compiler/frontend/build/BuildModule.h"
 #include "compiler/interpreter/DistHandlers.h"
 
+#include "dialects/nn/Padding.h"
+
 #include "llvm/Support/Format.h"
 #include "llvm/Support/xxhash.h"
 
@@ -16,7 +18,7 @@ using namespace shardc::interpreter;
 Inputs shardc::interpreter::randomInputs(ModuleOp module, uint64_t seed) {
   int64_t vocabulary = 0;
   module.walk([&](nn::GatherOp gather) {
-    int64_t size = gather.getTable().getType().find(gather.getAxisAttr()).getSize();
+    int64_t size = nn::validSizeOf(module, gather.getTable().getType().find(gather.getAxisAttr()));
     vocabulary = vocabulary == 0 ? size : std::min(vocabulary, size);
   });
   int64_t count = std::max<int64_t>(vocabulary, 1);

@@ -177,7 +177,37 @@ nn::AxisAttr FunctionBuilder::axisAttr(const std::string &axis, const Position &
   std::optional<int64_t> size = scope.size(axis, at, program.diags);
   if (!size)
     throw Stop{};
-  return nn::AxisAttr::get(&program.context, str(axis), *size, {});
+  return nn::AxisAttr::get(&program.context, str(axis), program.padding.sizeOf(axis, *size), {});
+}
+
+void FunctionBuilder::refusePadded(const nn::NamedTensorType &type, const Position &at,
+                                   const std::string &what) {
+  for (nn::AxisAttr axis : type.getAxes())
+    if (const PaddedAxis *padded = program.padding.find(axis.getName().getValue()))
+      fail(at,
+           fmt::format("{} has axis '{}', which the plan's mesh axes do not divide: {} is padded to {}", what,
+                       axis.getName().str(), padded->valid, padded->padded),
+           fmt::format("this needs a size of '{}' that they divide", axis.getName().str()));
+}
+
+TensorPtr FunctionBuilder::withoutPadding(TensorPtr x, ArrayRef<std::string> over, double neutral) {
+  for (const std::string &axis : over) {
+    const PaddedAxis *padded = program.padding.find(axis);
+    if (!padded)
+      continue;
+    const Type i32 = builder.getI32Type(), i1 = builder.getI1Type();
+    mlir::Value &iota = positions[{axis}];
+    if (!iota)
+      iota = builder.create<nn::IotaOp>(nn::named(x->loc, "positions"),
+                                        nn::NamedTensorType::get(i32, x->type.find(str(axis))));
+    auto isValid =
+        elementwise(builder, nn::NamedTensorType::get(i1, x->type.find(str(axis))),
+                    {result(iota).tensor, constant(static_cast<double>(padded->valid), i32, x->loc)},
+                    binaryScalar(BinaryOp::Lt), "is_valid", x->loc);
+    x = elementwise(builder, x->type, {isValid, x, constant(neutral, x->type.getElementType(), x->loc)},
+                    selectScalar(), x->name, x->loc);
+  }
+  return x;
 }
 
 void FunctionBuilder::requireAxes(const Tensor &tensor, const std::vector<std::string> &axes, const Expr &at,

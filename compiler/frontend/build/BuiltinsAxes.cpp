@@ -28,8 +28,11 @@ std::vector<TensorPtr> operandsOf(FunctionBuilder &b, const Expr &call, size_t l
                                 least == most ? std::to_string(least) : fmt::format("{} or more", least),
                                 most == 1 ? "" : "s", call.operands.size()));
   std::vector<TensorPtr> operands;
-  for (const ExprPtr &operand : call.operands)
-    operands.push_back(b.tensor(*operand, fmt::format("the operand of '{}'", call.name)));
+  for (const ExprPtr &operand : call.operands) {
+    const std::string what = fmt::format("the operand of '{}'", call.name);
+    operands.push_back(b.tensor(*operand, what));
+    b.refusePadded(operands.back()->type, operand->at, what);
+  }
   return operands;
 }
 
@@ -213,6 +216,7 @@ Term buildUnstack(FunctionBuilder &b, const Expr &call, const std::string &name)
   TensorPtr x = b.tensor(*bound[0], "the operand of 'unstack'");
   const std::string axis = b.singleAxis(*bound[1], "'axis'");
   b.requireAxes(*x, {axis}, *bound[1], "the operand of 'unstack'");
+  b.refusePadded(x->type, bound[0]->at, "the operand of 'unstack'");
   b.refuseBatch({axis}, *bound[1], "'unstack'");
   const int64_t size = x->type.find(b.str(axis)).getSize();
   if (size > most)

@@ -3,6 +3,7 @@
 #include "compiler/frontend/build/Scalars.h"
 
 #include <fmt/format.h>
+#include <limits>
 
 using namespace mlir;
 
@@ -82,7 +83,9 @@ Fold bindFold(FunctionBuilder &b, const Expr &call) {
 
 Term buildReduce(FunctionBuilder &b, const Expr &call, const Fold &fold, nn::ReductionKind kind,
                  const std::string &name) {
-  mlir::Value operand = b.valueOf(*fold.operand);
+  const double neutral =
+      kind == nn::ReductionKind::sum ? 0.0 : static_cast<double>(std::numeric_limits<float>::lowest());
+  mlir::Value operand = b.valueOf(*b.withoutPadding(fold.operand, fold.over, neutral));
   return b.result(
       b.builder.create<nn::ReduceOp>(b.loc(call.at, name), fold.type, kind, operand, b.strs(fold.over)));
 }
@@ -101,7 +104,8 @@ Term buildMean(FunctionBuilder &b, const Expr &call, const std::string &name) {
   const Fold fold = bindFold(b, call);
   double count = 1;
   for (const std::string &axis : fold.over)
-    count *= static_cast<double>(fold.operand->type.find(b.str(axis)).getSize());
+    count *= static_cast<double>(
+        b.program.padding.validSizeOf(axis, fold.operand->type.find(b.str(axis)).getSize()));
   Term sum = buildReduce(b, call, fold, nn::ReductionKind::sum, "sum");
   Type f32 = b.builder.getF32Type();
   return b.mapped(call, {sum, Term::of(count)}, f32, f32, binaryScalar(BinaryOp::Div),

@@ -224,6 +224,7 @@ Term buildDropout(FunctionBuilder &b, const Expr &call, const std::string &name)
   if (p == 0)
     return x;
   operand = b.cast(operand, b.builder.getF32Type());
+  b.refusePadded(operand->type, call.at, "the operand of 'dropout'");
   mlir::Value value = b.valueOf(*operand);
   mlir::Value key = b.key();
   return b.result(b.builder.create<nn::DropoutOp>(b.loc(call.at, nameOr(name, "dropout")), operand->type,

@@ -203,6 +203,12 @@ Term FunctionBuilder::matmul(const Expr &expr, const Term &left, const Term &rig
   return contraction(expr, a, b, folded, called);
 }
 
+/// A weight as it is stored, no function of one.
+static bool isOwnWeight(const Tensor &tensor) {
+  return tensor.isWeight && tensor.value &&
+         (isa<BlockArgument>(tensor.value) || tensor.value.getDefiningOp<nn::UnpackOp>());
+}
+
 Term FunctionBuilder::contraction(const Expr &expr, const TensorPtr &a, const TensorPtr &b,
                                   const std::vector<std::string> &over, const std::string &name) {
   SmallVector<nn::AxisAttr> axes;
@@ -218,6 +224,11 @@ Term FunctionBuilder::contraction(const Expr &expr, const TensorPtr &a, const Te
     }
   Type f32 = builder.getF32Type();
   TensorPtr lhs = cast(a, f32), rhs = cast(b, f32);
+  // One masked side makes both gradients zero; a weight itself is zero there.
+  if (!isOwnWeight(*a))
+    lhs = withoutPadding(lhs, over, 0.0);
+  else if (!isOwnWeight(*b))
+    rhs = withoutPadding(rhs, over, 0.0);
   mlir::Value left = valueOf(*lhs), right = valueOf(*rhs);
   markContracted(*a);
   markContracted(*b);

@@ -26,7 +26,7 @@ FunctionBuilder::FunctionBuilder(Program &program, Instance &instance, const Sco
 bool FunctionBuilder::build(StringRef name) {
   const ModuleSpec &module = *instance.module;
   const size_t before = program.diags.size();
-  auto fields = FieldCollector(program.context, program.diags)
+  auto fields = FieldCollector(program.context, program.padding, program.diags)
                     .collect(module, scope, instance.dependencies, /*ownOnly=*/isMain);
   if (!fields)
     return false;

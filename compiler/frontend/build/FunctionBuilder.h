@@ -59,6 +59,10 @@ public:
   /// Fails unless the tensor has each axis and a product is there whole.
   void requireAxes(const Tensor &tensor, const std::vector<std::string> &axes, const Expr &at,
                    const std::string &what);
+  /// Fails if an axis of the tensor is padded: for what counts elements, or cuts the axis.
+  void refusePadded(const nn::NamedTensorType &type, const Position &at, const std::string &what);
+  /// `x` with `neutral` where an axis of `over` is only padding: its gradient is zero there.
+  TensorPtr withoutPadding(TensorPtr x, llvm::ArrayRef<std::string> over, double neutral);
   void refuseBatch(const std::vector<std::string> &axes, const Expr &at, const std::string &what);
   /// Of each product, `folded` has all parts that `tensors` have, or none.
   void requireWholeProducts(const std::vector<std::string> &folded, llvm::ArrayRef<TensorPtr> tensors,

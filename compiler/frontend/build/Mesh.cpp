@@ -1,6 +1,7 @@
 //===- Mesh.cpp - rules expanded, and asked of every set of axes ----------===//
 #include "compiler/frontend/build/Mesh.h"
 #include "compiler/frontend/build/MeshFactors.h"
+#include "compiler/frontend/build/Padding.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -40,7 +41,8 @@ public:
   PlanBuilder(ModuleOp module, const Job &job, Diagnostics &diags)
       : module(module), job(job), diags(diags),
         scope(job.model,
-              {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value}) {
+              {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value}),
+        padding(job, scope) {
     for (const MeshAxis &axis : job.plan.mesh)
       mesh[axis.name.value] = axis.size.value;
     factors.emplace(mesh);
@@ -356,6 +358,8 @@ private:
       const std::vector<std::string> meshAxes = asWritten(constraint.meshAxes);
       for (const std::string &used : meshAxes)
         parts *= degrees[used];
+      if (padding.find(constraint.axis))
+        continue;                                                         // padded to what divides
       const bool isPart = constraint.rule->axis.value != constraint.axis; // of a product: asked below
       if (!isPart && llvm::is_contained(meshAxes, meshAxis) && constraint.size % parts)
         return false;
@@ -429,6 +433,7 @@ private:
   const Job &job;
   Diagnostics &diags;
   const Scope scope;
+  const Padding padding;
   std::map<std::string, int64_t> mesh; // degrees as written
   std::optional<MeshFactors> factors;
   std::set<std::string> taken,

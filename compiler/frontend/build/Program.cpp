@@ -2,14 +2,21 @@
 #include "compiler/frontend/build/Program.h"
 #include "compiler/frontend/build/FunctionBuilder.h"
 
+#include "dialects/nn/Padding.h"
+
 #include <fmt/format.h>
 
 using namespace mlir;
 
 namespace shardc::frontend::build {
 
+static Scope rootScope(const Job &job) {
+  return Scope(job.model,
+               {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value});
+}
+
 Program::Program(MLIRContext &context, const Job &job, Diagnostics &diags)
-    : context(context), job(job), diags(diags) {
+    : context(context), job(job), diags(diags), padding(job, rootScope(job)) {
   context.loadDialect<nn::NnDialect, arith::ArithDialect, math::MathDialect>();
   module = ModuleOp::create(place(job.model.name.at));
 }
@@ -38,9 +45,7 @@ std::string Program::uniqueName(const std::string &module) {
 
 OwningOpRef<ModuleOp> Program::build() {
   const size_t before = diags.size();
-  const StepSizes sizes{job.train.globalBatchSize.value / job.plan.microbatches.value,
-                        job.train.seqLen.value};
-  const Scope scope(job.model, sizes);
+  const Scope scope = rootScope(job);
   const ModuleSpec &main = *job.model.module("main");
   std::vector<Argument> inputs;
   for (const Name &param : main.forward.params) {
@@ -48,12 +53,14 @@ OwningOpRef<ModuleOp> Program::build() {
     Type element = Builder(&context).getF32Type();
     if (input.dtype.value == "i32")
       element = Builder(&context).getI32Type();
-    auto type = tensorType(element, input.axes, scope, diags);
+    auto type = tensorType(element, input.axes, scope, padding, diags);
     if (!type)
       return nullptr;
     inputs.push_back({*type});
   }
   instance(main, scope, inputs);
+  if (DictionaryAttr valid = padding.attribute(context))
+    (*module)->setAttr(nn::validSizesAttrName, valid);
   return diags.size() == before ? std::move(module) : nullptr;
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "compiler/frontend/JobSpec.h"
+#include "compiler/frontend/build/Padding.h"
 #include "compiler/frontend/build/Term.h"
 #include "compiler/frontend/build/Weights.h"
 
@@ -60,6 +61,7 @@ public:
   mlir::MLIRContext &context;
   const Job &job;
   Diagnostics &diags;
+  const Padding padding;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 
 private:

@@ -28,7 +28,7 @@ std::string childFile(const ChildSpec &child, std::optional<int64_t> layer) {
 }
 
 std::optional<nn::NamedTensorType> tensorType(Type element, const std::vector<Name> &axes, const Scope &scope,
-                                              Diagnostics &diags) {
+                                              const Padding &padding, Diagnostics &diags) {
   SmallVector<nn::AxisAttr> attrs;
   MLIRContext *context = element.getContext();
   for (const Name &axis : axes) {
@@ -45,7 +45,7 @@ std::optional<nn::NamedTensorType> tensorType(Type element, const std::vector<Na
             .note("declare a second axis of the same size");
         return std::nullopt;
       }
-      attrs.push_back(nn::AxisAttr::get(context, name, *size, {}));
+      attrs.push_back(nn::AxisAttr::get(context, name, padding.sizeOf(part, *size), {}));
     }
   }
   return nn::NamedTensorType::get(element, attrs);
@@ -105,7 +105,7 @@ bool FieldCollector::visitWeight(const WeightSpec &weight, const Scope &scope, c
     }
     storage.push_back(builder.getArrayAttr(parts));
   }
-  auto type = tensorType(builder.getF32Type(), axes, scope, diags);
+  auto type = tensorType(builder.getF32Type(), axes, scope, padding, diags);
   std::optional<double> std = 0;
   if (weight.init.kind == InitSpec::Kind::Normal)
     std = scope.initStd(weight, diags);

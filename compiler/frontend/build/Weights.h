@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "compiler/frontend/build/Dependencies.h"
+#include "compiler/frontend/build/Padding.h"
 
 #include "dialects/nn/Nn.h"
 
@@ -31,7 +32,8 @@ std::string childFile(const ChildSpec &child, std::optional<int64_t> layer);
 
 class FieldCollector {
 public:
-  FieldCollector(mlir::MLIRContext &context, Diagnostics &diags) : context(context), diags(diags) {}
+  FieldCollector(mlir::MLIRContext &context, const Padding &padding, Diagnostics &diags)
+      : context(context), padding(padding), diags(diags) {}
 
   /// All fields of a module in a scope; without those of children that repeat if `ownOnly`.
   /// Nothing after an error was reported.
@@ -47,6 +49,7 @@ private:
                   const std::string &path, const std::string &file);
 
   mlir::MLIRContext &context;
+  const Padding &padding;
   Diagnostics &diags;
   std::vector<Field> fields;
   std::vector<const ModuleSpec *> inside;
@@ -54,7 +57,7 @@ private:
 
 /// Axes by name, products expanded; nothing after an error was reported.
 std::optional<nn::NamedTensorType> tensorType(mlir::Type element, const std::vector<Name> &axes,
-                                              const Scope &scope, Diagnostics &diags);
+                                              const Scope &scope, const Padding &padding, Diagnostics &diags);
 
 /// Whether the weight is `tie`d in this scope.
 std::optional<bool> isTied(const WeightSpec &weight, const Scope &scope, Diagnostics &diags);

@@ -11,6 +11,7 @@
 #include "compiler/transforms/nn/ScalarMath.h"
 #include "compiler/transforms/nn/StepScalars.h"
 #include "dialects/nn/Build.h"
+#include "dialects/nn/Padding.h"
 
 using namespace mlir;
 using namespace nn;
@@ -50,6 +51,7 @@ private:
   FuncOp writeSquaredNorm();
   FuncOp writeUpdate();
   FuncOp writeInit();
+  Value withoutPadding(OpBuilder &builder, Value value);
   SmallVector<Value> adamw(ScalarMath s, ValueRange in, bool decays) const;
   SmallVector<Value> sgd(ScalarMath s, ValueRange in, bool decays) const;
 
@@ -163,6 +165,28 @@ FuncOp Writer::writeUpdate() {
   return func;
 }
 
+/// `value` with zeros in the padding of its axes.
+Value Writer::withoutPadding(OpBuilder &builder, Value value) {
+  auto type = cast<NamedTensorType>(value.getType());
+  for (AxisAttr axis : type.getAxes()) {
+    const int64_t valid = validSizeOf(symbols.getOp(), axis);
+    if (valid == axis.getSize())
+      continue;
+    Value place = builder.create<IotaOp>(named(value.getLoc(), "positions"),
+                                         NamedTensorType::get(builder.getI32Type(), axis));
+    value = writeMap(builder, value.getLoc(), type, {value, place},
+                     [&](ScalarMath s, ValueRange in) -> SmallVector<Value> {
+                       Value end = s.builder.create<arith::ConstantOp>(
+                           s.loc, s.builder.getI32IntegerAttr(static_cast<int32_t>(valid)));
+                       Value isValid =
+                           s.builder.create<arith::CmpIOp>(s.loc, arith::CmpIPredicate::slt, in[1], end);
+                       return {s.builder.create<arith::SelectOp>(s.loc, isValid, in[0], s.number(0))};
+                     })
+                .getResult(0);
+  }
+  return value;
+}
+
 FuncOp Writer::writeInit() {
   FuncOp func = start("_init", {{KeyType::get(context), "key", {}}});
   OpBuilder builder = OpBuilder::atBlockEnd(&func.getBody().front());
@@ -171,12 +195,14 @@ FuncOp Writer::writeInit() {
     auto type = cast<NamedTensorType>(weights.getTypes()[index]);
     Location at = fieldLoc(weights.getFields()[index].getValue());
     StringRef how = parameter.getInit().getValue();
+    Value value;
     if (how == "normal")
-      fields.push_back(builder.create<RandomOp>(
-          at, type, func.getArgument(0), builder.getF64FloatAttr(parameter.getStd().getValueAsDouble()),
-          builder.getI32IntegerAttr(index)));
+      value = builder.create<RandomOp>(at, type, func.getArgument(0),
+                                       builder.getF64FloatAttr(parameter.getStd().getValueAsDouble()),
+                                       builder.getI32IntegerAttr(index));
     else
-      fields.push_back(buildFill(builder, at, type, how == "ones" ? 1 : 0));
+      value = buildFill(builder, at, type, how == "ones" ? 1 : 0);
+    fields.push_back(how == "zeros" ? value : withoutPadding(builder, value));
   }
   Value result = builder.create<PackOp>(named(loc, "weights"), weights, fields);
   finishFunction(func, result, kindAttrs(context, kindParameter));

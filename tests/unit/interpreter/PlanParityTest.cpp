@@ -25,6 +25,7 @@ namespace {
 struct PlanCase {
   std::string name, text;
   int64_t data = 1, tensor = 1; // degrees that divide batch; heads, mlp, vocab and seq
+  int64_t extraTokens = 0;      // that no mesh axis divides: the vocabulary is padded
   int64_t keyHeads = 0; // where not as many as `tensor`: it is then cut between heads of keys and groups
 };
 
@@ -45,9 +46,11 @@ const std::vector<PlanCase> &plans() {
       {"embed3", "mesh: {tp: 3}, shard: [{embed: tp}]"},
       {"mlp3Embed3", "mesh: {a: 3, b: 3}, shard: [{mlp: a}, {embed: [b, a]}]"},
       {"dp8Tp8Sp", "mesh: {dp: 8, tp: 8}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 8, 8},
-      {"tp4Kv2", "mesh: {tp: 4}, shard: [" + megatron + "]", 1, 4, 2},
-      {"tp4Kv2Sp", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 2},
-      {"dp2Tp6Kv4Sp", "mesh: {dp: 2, tp: 6}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 6, 4},
+      {"tp4Kv2", "mesh: {tp: 4}, shard: [" + megatron + "]", 1, 4, 0, 2},
+      {"tp4Kv2Sp", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 0, 2},
+      {"dp2Tp6Kv4Sp", "mesh: {dp: 2, tp: 6}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 6, 0, 4},
+      {"tp4Padded", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 1},
+      {"vocabPadded", "mesh: {dp: 2, a: 2, b: 3}, shard: [{batch: dp}, {vocab: [b, a]}]", 2, 1, 2},
   };
   return all;
 }
@@ -59,7 +62,7 @@ std::string number(int64_t value) {
 /// Sizes have a factor 3 or 9 (for the three-way plans) and the plan's degree, and are odd otherwise.
 std::string configOf(const std::string &model, const PlanCase &plan) {
   int64_t tp = plan.tensor, heads = tp == 1 ? 3 : tp, keyHeads = plan.keyHeads ? plan.keyHeads : heads;
-  std::string common = "num_hidden_layers: 3, vocab_size: " + number(11 * tp);
+  std::string common = "num_hidden_layers: 3, vocab_size: " + number(11 * tp + plan.extraTokens);
   if (model == "gpt2")
     return "{" + common + ", hidden_size: " + number(9 * heads) + ", num_attention_heads: " + number(heads) +
            ", intermediate_size: " + number(9 * tp) + ", max_position_embeddings: 17}";

@@ -116,6 +116,8 @@ Sizes randomSizes(Dice &dice, Plan &plan) {
   sizes.embed = sized("embed", 5, 4); // a norm over fewer is nearly constant, and its gradient only rounding
   sizes.mlp = sized("mlp", 2, 4);
   sizes.vocab = sized("vocab", 3, 8);
+  if (dice.chance(0.3)) // padded where the rules don't divide it
+    sizes.vocab += dice.upTo(4);
   sizes.seq = sized("seq", 2, 4);
   int64_t heads = plan.divisor.contains("heads") ? plan.divisor["heads"] : 1;
   bool isGrouped = dice.chance(0.5), isShared = heads > 1 && dice.chance(0.3);
