@@ -46,6 +46,9 @@ Recipe recipeOf(ModuleOp execModule, const frontend::Job &job) {
       recipe.data = (job.folder / path->value).lexically_normal().string();
     recipe.tokenizer = data->tokenizer.value;
   }
+  recipe.filePrefix = job.model.hf.prefix;
+  for (const frontend::Name &name : job.model.hf.ignore)
+    recipe.ignoredTensors.push_back(name.value);
   if (train.eval) {
     recipe.evalEvery = train.eval->every.value;
     recipe.evalBatches = train.eval->count.value;

@@ -37,6 +37,11 @@ void writeBlock(OStream &json, const char *name, const Block &block) {
 void writeParameter(OStream &json, const Parameter &parameter) {
   json.object([&] {
     json.attribute("name", parameter.name);
+    if (!parameter.aliases.empty())
+      json.attributeArray("aliases", [&] {
+        for (const std::string &alias : parameter.aliases)
+          json.value(alias);
+      });
     json.attributeArray("shape", [&] {
       for (int64_t size : parameter.fileShape)
         json.value(size);

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace shardc::frontend {
 struct Job;
@@ -33,7 +34,9 @@ struct Recipe {
   int64_t vocab = 256;
   uint64_t seed = 0;
   std::string data; ///< path of the text or pattern of token files; empty: the --data flag says
-  std::string tokenizer = "bytes"; ///< bytes, u16, u32
+  std::string tokenizer = "bytes";         ///< bytes, u16, u32
+  std::string filePrefix;                  ///< of names in files of weights, which may stand without it
+  std::vector<std::string> ignoredTensors; ///< of such files: names, or how they end, that are no weights
   int64_t evalEvery = 0;
   int64_t evalBatches = 0;
   int64_t checkpointEvery = 0;

@@ -129,6 +129,7 @@ LogicalResult fieldsOf(exec::GlobalOp global, llvm::SmallVectorImpl<Field> &fiel
 
 FailureOr<std::vector<Parameter>> parametersOf(Shared &shared) {
   std::vector<Parameter> parameters;
+  auto ties = shared.module->getAttrOfType<DictionaryAttr>("nn.ties");
   for (auto global : shared.module.getOps<exec::GlobalOp>()) {
     if (global.getKind() != "parameter")
       continue;
@@ -138,6 +139,10 @@ FailureOr<std::vector<Parameter>> parametersOf(Shared &shared) {
     for (const Field &field : fields) {
       Parameter parameter;
       parameter.name = field.fileName;
+      if (ties)
+        for (NamedAttribute tie : ties)
+          if (cast<StringAttr>(tie.getValue()).getValue() == field.fileName)
+            parameter.aliases.push_back(tie.getName().str());
       llvm::DenseMap<StringAttr, FileAxis> file;
       if (failed(layFile(global, field, parameter.fileShape, file)))
         return failure();

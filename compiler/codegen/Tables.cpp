@@ -31,6 +31,13 @@ std::string blockText(const Block &block) {
   return fmt::format("{{{}, {{{}}}}}", block.offset, axes);
 }
 
+std::string cStrings(llvm::ArrayRef<std::string> texts) {
+  std::string list;
+  for (const std::string &text : texts)
+    list += (list.empty() ? "" : ", ") + cString(text);
+  return list;
+}
+
 class TablesPrinter {
 public:
   explicit TablesPrinter(Shared &shared) : shared(shared) {}
@@ -88,6 +95,8 @@ LogicalResult TablesPrinter::parameters() {
     for (int64_t size : parameter.fileShape)
       shape += (shape.empty() ? "" : ", ") + std::to_string(size);
     out.line(fmt::format("{{.name = {}, .fileShape = {{{}}},", cString(parameter.name), shape));
+    if (!parameter.aliases.empty())
+      out.line(fmt::format(" .aliases = {{{}}},", cStrings(parameter.aliases)));
     out.line(fmt::format(" .weight = {},", blockText(parameter.weight)));
     out.line(fmt::format(" .gradient = {},", blockText(parameter.gradient)));
     out.line(fmt::format(" .m = {},", blockText(parameter.m)));
@@ -201,6 +210,9 @@ void TablesPrinter::program() {
   auto bytes = shared.module->getAttrOfType<IntegerAttr>(exec::arenaBytesAttrName);
   out.line(fmt::format("static constexpr rt::Loss losses[] = {{{{\"loss\", {}, {}}}}};", scalar("loss"),
                        scalar("count")));
+  if (!shared.recipe.ignoredTensors.empty())
+    out.line(fmt::format("static constexpr const char *ignoredTensors[] = {{{}}};",
+                         cStrings(shared.recipe.ignoredTensors)));
   out.blank();
   out.open("constinit const rt::Program program =");
   out.line(fmt::format(".identity = {},", cString(identity())));
@@ -208,6 +220,9 @@ void TablesPrinter::program() {
   out.line(fmt::format(".groups = {},", shared.groups.empty() ? "{}" : "groupSpecs"));
   out.line(fmt::format(".arenaBytes = {},", bytes ? bytes.getInt() : 0), "the planned peak");
   out.line(fmt::format(".parameters = {},", hasParameters ? "parameters" : "{}"));
+  out.line(fmt::format(".filePrefix = {},", cString(shared.recipe.filePrefix)));
+  out.line(
+      fmt::format(".ignoredTensors = {},", shared.recipe.ignoredTensors.empty() ? "{}" : "ignoredTensors"));
   out.line(fmt::format(".inputs = {},", hasInputs ? "inputs" : "{}"));
   out.line(".losses = losses,");
   out.line(fmt::format(".step = {},", scalar("step")));

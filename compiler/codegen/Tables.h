@@ -25,6 +25,7 @@ struct Block {
 /// One parameter: where it lies in its file and in each rank's arena.
 struct Parameter {
   std::string name;
+  llvm::SmallVector<std::string> aliases; ///< names in files of weights that are tied to it
   llvm::SmallVector<int64_t> fileShape;
   Block weight, gradient, m, v;
 };

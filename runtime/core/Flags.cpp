@@ -28,6 +28,8 @@ const std::vector<Flag> &flagTable() {
   static const std::vector<Flag> table = {
       {"--steps", "N", "optimizer steps", [](Flags &f, auto &v) { f.steps = wholeNumber("--steps", v); }},
       {"--data", "FILE", "text to train on", [](Flags &f, auto &v) { f.data = v; }},
+      {"--init-from", "FILE", "weights to start from, as safetensors",
+       [](Flags &f, auto &v) { f.initFrom = v; }},
       {"--output", "DIR", "where model.safetensors and metrics.jsonl go",
        [](Flags &f, auto &v) { f.output = v; }},
       {"--metrics", "FILE", "one JSON object per step", [](Flags &f, auto &v) { f.metrics = v; }},

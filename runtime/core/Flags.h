@@ -9,10 +9,11 @@ struct Flags {
   std::int64_t steps = 0;
   std::int64_t logEvery = 10;
   std::string data;
-  std::string output;  // folder for the final weights; empty: not written
-  std::string metrics; // JSONL file; empty: none
-  std::string dump;    // folder for gradients of step 0, moments and weights at the end
-  std::string runDir;  // status pages
+  std::string initFrom; // safetensors file with the first weights; empty: as the seed says
+  std::string output;   // folder for the final weights; empty: not written
+  std::string metrics;  // JSONL file; empty: none
+  std::string dump;     // folder for gradients of step 0, moments and weights at the end
+  std::string runDir;   // status pages
   bool quiet = false, evalOnly = false, checkArena = false, help = false;
 };
 

@@ -74,7 +74,8 @@ struct Block {
 struct Parameter {
   const char *name;
   List<std::int64_t, 4> fileShape;
-  std::int64_t fileFirst = 0; // first element of this parameter within the file's tensor (fused weights)
+  std::int64_t fileFirst = 0;    // first element of this parameter within the file's tensor (fused weights)
+  List<const char *, 4> aliases; // names that a file may give it too: of weights that are tied to it
   Block weight, gradient, m, v;
 };
 
@@ -130,6 +131,8 @@ struct Program {
   std::span<const GroupSpec> groups;
   std::int64_t arenaBytes; // the planned peak, per rank
   std::span<const Parameter> parameters;
+  const char *filePrefix = "";                 // files may leave it out of their names
+  std::span<const char *const> ignoredTensors; // names, or how names end, of tensors that are no weights
   std::span<const Input> inputs;
   std::span<const Loss> losses; // written by step and eval; the first one is what the progress line shows
   Scalar step;                  // read by step: number of this step, from 0

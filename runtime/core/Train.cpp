@@ -5,6 +5,7 @@
 #include "runtime/core/Error.h"
 #include "runtime/core/Flags.h"
 #include "runtime/core/Inputs.h"
+#include "runtime/core/LoadWeights.h"
 #include "runtime/core/Output.h"
 #include "runtime/core/Weights.h"
 #include "runtime/observe/Progress.h"
@@ -125,6 +126,10 @@ void Trainer::prepare() {
   }
   during(opStarting);
   program.init(context);
+  if (flags.initFrom.empty())
+    return;
+  during(opReadingWeights);
+  loadWeights(world, program, flags.initFrom);
 }
 
 double Trainer::read(const Scalar &scalar, double absent) const {

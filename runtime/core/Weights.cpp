@@ -1,7 +1,7 @@
 //===- Weights.cpp - from the ranks' blocks to one file --------------------===//
 #include "runtime/core/Weights.h"
 #include "runtime/checkpoint/Safetensors.h"
-#include "runtime/core/Mesh.h"
+#include "runtime/core/Blocks.h"
 #include <exception>
 
 namespace rt {
@@ -37,20 +37,6 @@ bool gives(const Block &block, const std::vector<int> &coordinates) {
       return false;
   }
   return true;
-}
-
-/// Calls visit(local element, file element) for what the block at `coordinates` holds, without padding.
-template <class Visit>
-void walk(const Block &block, Mesh mesh, const std::vector<int> &coordinates, int axis, Index local,
-          Index file, const Visit &visit) {
-  if (axis == block.axes.size())
-    return visit(local, file);
-  const BlockAxis &a = block.axes[axis];
-  const Index first = placeOn(mesh, a.mesh, coordinates) * a.localCount;
-  const Index count = std::min(a.localCount, a.fileSize - first);
-  for (Index i = 0; i < count; ++i)
-    walk(block, mesh, coordinates, axis + 1, local + i * a.localStride, file + (first + i) * a.fileStride,
-         visit);
 }
 
 /// A tensor of the file and the parameters that it is made of (several where the file fuses them).
@@ -113,7 +99,7 @@ public:
 private:
   void scatter(const Block &block, const std::vector<int> &place, const float *values, Index first,
                std::vector<float> &file) {
-    walk(block, mesh, place, 0, 0, first, [&](Index local, Index at) { file[at] = values[local]; });
+    walk(block, mesh, place, 0, first, [&](Index local, Index at) { file[at] = values[local]; });
   }
 
   void pack(const Block &block, const Block &leaving, int axis, Index from, Index to, const float *values) {

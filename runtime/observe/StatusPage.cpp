@@ -41,6 +41,9 @@ void nameOperation(RankStatus &status, const std::map<std::int32_t, OperationRow
   case opReadingData:
     status.operationName = "reading data";
     return;
+  case opReadingWeights:
+    status.operationName = "reading weights";
+    return;
   case opWritingFiles:
     status.operationName = "writing files";
     return;

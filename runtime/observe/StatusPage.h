@@ -20,7 +20,12 @@ namespace rt {
 enum class RankState : std::int32_t { starting, running, finished, failed };
 
 /// Operations that no program has.
-enum RuntimeOperation : std::int32_t { opStarting = -1, opReadingData = -2, opWritingFiles = -3 };
+enum RuntimeOperation : std::int32_t {
+  opStarting = -1,
+  opReadingData = -2,
+  opWritingFiles = -3,
+  opReadingWeights = -4
+};
 
 struct StatusPage {
   char magic[8]; // "shardc01"; written last

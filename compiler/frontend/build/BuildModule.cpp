@@ -36,6 +36,8 @@ OwningOpRef<ModuleOp> buildModule(MLIRContext &context, const Job &job, Diagnost
     return nullptr;
   (*module)->setAttr("nn.model", StringAttr::get(&context, job.model.name.value));
   (*module)->setAttr("nn.recipe", build::buildRecipe(context, job));
+  if (DictionaryAttr ties = build::buildTies(context, job, diags))
+    (*module)->setAttr("nn.ties", ties);
   dist::PlanAttr plan = build::buildPlan(*module, job, diags);
   if (!plan)
     return nullptr;

@@ -49,6 +49,24 @@ void checkNames(const Job &job, Diagnostics &diags) {
 
 } // namespace
 
+DictionaryAttr buildTies(MLIRContext &context, const Job &job, Diagnostics &diags) {
+  const StepSizes sizes{job.train.globalBatchSize.value / job.plan.microbatches.value,
+                        job.train.seqLen.value};
+  const Scope scope(job.model, sizes);
+  const Padding padding(job, scope);
+  Dependencies unused;
+  auto fields = FieldCollector(context, padding, diags)
+                    .collect(*job.model.module("main"), scope, unused, /*ownOnly=*/false);
+  auto whole = [&](const std::string &file) {
+    return file.starts_with("/") ? file.substr(1) : job.model.hf.prefix + file;
+  };
+  NamedAttrList ties;
+  for (const Field &field : fields.value_or(std::vector<Field>()))
+    for (const std::string &alias : field.aliases)
+      ties.set(whole(alias), StringAttr::get(&context, whole(field.file)));
+  return ties.empty() ? DictionaryAttr() : ties.getDictionary(&context);
+}
+
 bool checkRecipe(const Job &job, Diagnostics &diags) {
   const size_t before = diags.size();
   checkInputs(job, diags);

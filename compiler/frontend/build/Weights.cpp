@@ -27,6 +27,11 @@ std::string childFile(const ChildSpec &child, std::optional<int64_t> layer) {
   return layer ? joinFile(part, std::to_string(*layer)) : part;
 }
 
+/// A weight's name in files, below a module that is called `file` there.
+static std::string weightFile(const WeightSpec &weight, const std::string &file) {
+  return joinFile(file, weight.hf ? weight.hf->value : weight.name.value);
+}
+
 std::optional<nn::NamedTensorType> tensorType(Type element, const std::vector<Name> &axes, const Scope &scope,
                                               const Padding &padding, Diagnostics &diags) {
   SmallVector<nn::AxisAttr> attrs;
@@ -74,6 +79,7 @@ bool FieldCollector::visit(const ModuleSpec &module, const Scope &scope, Depende
   bool ok = true;
   for (const WeightSpec &weight : module.weights)
     ok &= visitWeight(weight, scope, path, file);
+  ok = ok && visitTies(module, scope, path, file);
   for (const ChildSpec &child : module.children)
     if (!(ownOnly && child.repeat) && ok)
       ok &= visitChild(child, scope, dependencies, path, file);
@@ -111,9 +117,29 @@ bool FieldCollector::visitWeight(const WeightSpec &weight, const Scope &scope, c
     std = scope.initStd(weight, diags);
   if (!type || !std)
     return false;
-  const std::string &part = weight.hf ? weight.hf->value : weight.name.value;
-  fields.push_back(
-      {path + weight.name.value, joinFile(file, part), &weight, *type, builder.getArrayAttr(storage), *std});
+  fields.push_back({path + weight.name.value,
+                    weightFile(weight, file),
+                    &weight,
+                    *type,
+                    builder.getArrayAttr(storage),
+                    *std,
+                    {}});
+  return true;
+}
+
+bool FieldCollector::visitTies(const ModuleSpec &module, const Scope &scope, const std::string &path,
+                               const std::string &file) {
+  for (const WeightSpec &weight : module.weights) {
+    std::optional<bool> present = scope.holds(weight.when, diags);
+    std::optional<bool> tied = isTied(weight, scope, diags);
+    if (!present || !tied)
+      return false;
+    if (!*present || !*tied)
+      continue;
+    auto field = llvm::find_if(fields, [&](const Field &f) { return f.name == path + weight.tie->to.value; });
+    if (field != fields.end())
+      field->aliases.push_back(weightFile(weight, file));
+  }
   return true;
 }
 

@@ -20,6 +20,7 @@ struct Field {
   nn::NamedTensorType type;
   mlir::ArrayAttr storage; ///< dimensions of the file, each a list of axes
   double std = 0;
+  std::vector<std::string> aliases; ///< what `file` would be of weights that are tied to it
 };
 
 /// Joins a path and a name in files: a name with a leading `/` is whole, an empty one adds nothing.
@@ -45,6 +46,9 @@ private:
              const std::string &path, const std::string &file, bool ownOnly);
   bool visitWeight(const WeightSpec &weight, const Scope &scope, const std::string &path,
                    const std::string &file);
+  /// Gives the names of this module's tied weights to the fields that they are tied to.
+  bool visitTies(const ModuleSpec &module, const Scope &scope, const std::string &path,
+                 const std::string &file);
   bool visitChild(const ChildSpec &child, const Scope &scope, Dependencies &dependencies,
                   const std::string &path, const std::string &file);
 

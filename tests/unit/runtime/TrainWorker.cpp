@@ -162,10 +162,11 @@ void eval(Context &context) {
 int main(int argc, char **argv) {
   if (const char *mesh = std::getenv("MESH"))
     std::sscanf(mesh, "%dx%d", &dpSize, &tpSize);
-  addParameter("embed.weight", {11, 6}, 0, 12, 11, 6);
-  addParameter("qkv.weight", {12, 4}, 0, 4, 4, 4);
-  addParameter("qkv.weight", {12, 4}, 16, 4, 4, 4);
-  addParameter("qkv.weight", {12, 4}, 32, 4, 4, 4);
+  addParameter("model.embed.weight", {11, 6}, 0, 12, 11, 6);
+  addParameter("model.qkv.weight", {12, 4}, 0, 4, 4, 4);
+  addParameter("model.qkv.weight", {12, 4}, 16, 4, 4, 4);
+  addParameter("model.qkv.weight", {12, 4}, 32, 4, 4, 4);
+  parameters[0].aliases = {"head.weight"};
   inputs = {input(Input::tokens, false), input(Input::labels, true)};
   for (std::int64_t *offset : {&stepOffset, &normOffset, &rateOffset, &countOffset, &sumOffset})
     *offset = room(4);
@@ -175,12 +176,15 @@ int main(int argc, char **argv) {
   const Operation operations[] = {{1, "head: all_reduce dp_tp", "job.yaml:3:1"},
                                   {2, "block: fault", "model.yaml:5:7"},
                                   {3, "update", ""}};
+  const char *const ignored[] = {"attn.mask"};
   const Program program{
       .identity = "world = dp x tp",
       .mesh = mesh,
       .groups = groups,
       .arenaBytes = arenaBytes,
       .parameters = parameters,
+      .filePrefix = "model.",
+      .ignoredTensors = ignored,
       .inputs = inputs,
       .losses = losses,
       .step = {stepOffset, Type::i32},
