@@ -12,8 +12,10 @@ using namespace mlir;
 using namespace dist;
 using nn::AxisAttr;
 using nn::EmitError;
+using nn::fail;
 using nn::NamedTensorType;
 using nn::PartialAttr;
+using nn::quoted;
 using nn::ReductionKind;
 
 //===-- syntax of names ----------------------------------------------------===//
@@ -56,14 +58,6 @@ static void printNames(OpAsmPrinter &printer, Operation *, ArrayAttr names) {
 
 //===-- what the constraints have in common --------------------------------===//
 
-static LogicalResult failWith(EmitError error, const Twine &message) {
-  return nn::fail(error, [&](InFlightDiagnostic &diagnostic) { diagnostic << message; });
-}
-
-static std::string quoted(StringAttr name) {
-  return "'" + name.str() + "'";
-}
-
 static SmallVector<StringAttr> meshOf(ArrayAttr over) {
   return llvm::to_vector(over.getAsRange<StringAttr>());
 }
@@ -71,11 +65,11 @@ static SmallVector<StringAttr> meshOf(ArrayAttr over) {
 /// C1 of every movement.
 static LogicalResult checkOver(ArrayRef<StringAttr> over, EmitError error) {
   if (over.empty())
-    return failWith(error, "names no mesh axis");
+    return fail(error, "names no mesh axis");
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr meshAxis : over)
     if (!seen.insert(meshAxis).second)
-      return failWith(error, "names mesh axis " + quoted(meshAxis) + " twice");
+      return fail(error, "names mesh axis " + quoted(meshAxis) + " twice");
   return success();
 }
 
@@ -84,21 +78,20 @@ static LogicalResult checkPartialOver(NamedTensorType type, ArrayRef<StringAttr>
   PartialAttr partial = type.getPartial();
   for (StringAttr meshAxis : over)
     if (!partial || !llvm::is_contained(partial.getMesh(), meshAxis))
-      return failWith(error,
-                      "the operand (" + nn::toString(type) + ") is not partial over " + quoted(meshAxis));
+      return fail(error, "the operand (" + nn::toString(type) + ") is not partial over " + quoted(meshAxis));
   if (partial.getKind() != kind)
-    return failWith(error, "folds by '" + stringifyReductionKind(kind) + "' an operand that is partial by '" +
-                               stringifyReductionKind(partial.getKind()) + "'");
+    return fail(error, "folds by '" + stringifyReductionKind(kind) + "' an operand that is partial by '" +
+                           stringifyReductionKind(partial.getKind()) + "'");
   return success();
 }
 
 static LogicalResult checkFree(NamedTensorType type, ArrayRef<StringAttr> over, EmitError error) {
   for (StringAttr meshAxis : over) {
     if (PartialAttr partial = type.getPartial(); partial && llvm::is_contained(partial.getMesh(), meshAxis))
-      return failWith(error, "the operand (" + nn::toString(type) + ") is partial over " + quoted(meshAxis));
+      return fail(error, "the operand (" + nn::toString(type) + ") is partial over " + quoted(meshAxis));
     for (AxisAttr axis : type.getAxes())
       if (llvm::is_contained(axis.getMesh(), meshAxis))
-        return failWith(error, "the operand (" + nn::toString(type) + ") is placed by " + quoted(meshAxis));
+        return fail(error, "the operand (" + nn::toString(type) + ") is placed by " + quoted(meshAxis));
   }
   return success();
 }
@@ -106,7 +99,7 @@ static LogicalResult checkFree(NamedTensorType type, ArrayRef<StringAttr> over, 
 static FailureOr<AxisAttr> findAxis(NamedTensorType type, StringAttr name, EmitError error) {
   if (AxisAttr axis = type.find(name))
     return axis;
-  return failWith(error, "the operand (" + nn::toString(type) + ") has no axis " + quoted(name));
+  return fail(error, "the operand (" + nn::toString(type) + ") has no axis " + quoted(name));
 }
 
 static NamedTensorType replaceAxis(NamedTensorType type, AxisAttr axis) {
@@ -195,7 +188,7 @@ FailureOr<NamedTensorType> AllToAllOp::inferType(NamedTensorType operand, EmitEr
   if (failed(gathered))
     return failure();
   if (getFromAttr() == getToAttr()) // C3
-    return failWith(error, "moves from axis " + quoted(getFromAttr()) + " to itself");
+    return fail(error, "moves from axis " + quoted(getFromAttr()) + " to itself");
   return placeAxis(*gathered, getToAttr(), over, error); // C3, C4
 }
 
@@ -214,8 +207,8 @@ FailureOr<NamedTensorType> MaskOp::inferType(NamedTensorType operand, EmitError 
     return failure();
   if (PartialAttr partial = operand.getPartial()) {
     if (partial.getKind() != ReductionKind::sum)
-      return failWith(error,
-                      "the operand (" + nn::toString(operand) + ") is partial by 'max': zero is not neutral");
+      return fail(error,
+                  "the operand (" + nn::toString(operand) + ") is partial by 'max': zero is not neutral");
     llvm::append_range(over, partial.getMesh());
   }
   return operand.withPartial(nn::makePartial(getContext(), ReductionKind::sum, over)); // C3
@@ -255,9 +248,9 @@ static LogicalResult checkKinds(Type from, Type to, EmitError error) {
     return success();
   ReductionKind kind = source.getPartial() ? source.getPartial().getKind() : ReductionKind::sum;
   if (target.getPartial().getKind() != kind)
-    return failWith(error, "the result (" + nn::toString(target) + ") can't be partial by '" +
-                               stringifyReductionKind(target.getPartial().getKind()) + "': the operand is " +
-                               nn::toString(source));
+    return fail(error, "the result (" + nn::toString(target) + ") can't be partial by '" +
+                           stringifyReductionKind(target.getPartial().getKind()) + "': the operand is " +
+                           nn::toString(source));
   return success();
 }
 

@@ -5,14 +5,6 @@
 using namespace mlir;
 using namespace nn;
 
-static LogicalResult failWith(EmitError error, const Twine &message) {
-  return fail(error, [&](InFlightDiagnostic &diagnostic) { diagnostic << message; });
-}
-
-static std::string quoted(StringAttr name) {
-  return "'" + name.str() + "'";
-}
-
 /// Axes of the value that it shares with neither key nor query: they pass to the result.
 static SmallVector<StringAttr> valueOwnAxes(ArrayAttr over, NamedTensorType key, NamedTensorType value) {
   SmallVector<StringAttr> own;
@@ -50,7 +42,7 @@ static LogicalResult checkAxes(NamedTensorType type, ArrayRef<StringAttr> expect
   if (same)
     return success();
   std::string list = llvm::join(llvm::map_range(expected, [](StringAttr name) { return name.str(); }), ", ");
-  return failWith(error, Twine(what) + " is " + toString(type) + ", its axes must be [" + list + "]");
+  return fail(error, Twine(what) + " is " + toString(type) + ", its axes must be [" + list + "]");
 }
 
 /// C1 to C6, shared by attention and its gradient.
@@ -59,25 +51,25 @@ static LogicalResult checkAttention(Op op, NamedTensorType query, NamedTensorTyp
                                     EmitError error) {
   for (auto name : op.getOver().template getAsRange<StringAttr>()) // C1
     if (!query.has(name) || !key.has(name))
-      return failWith(error, "folds " + quoted(name) + ", which is not an axis of both query and key");
+      return fail(error, "folds " + quoted(name) + ", which is not an axis of both query and key");
   StringAttr queryAxis = op.getQueryAxisAttr(), keyAxis = op.getKeyAxisAttr();
   if (!query.has(queryAxis) || key.has(queryAxis) || value.has(queryAxis)) // C2
-    return failWith(error, "the query axis " + quoted(queryAxis) + " must be the query's only");
+    return fail(error, "the query axis " + quoted(queryAxis) + " must be the query's only");
   if (!key.has(keyAxis) || !value.has(keyAxis) || query.has(keyAxis))
-    return failWith(error, "the key axis " + quoted(keyAxis) + " must be the key's and the value's only");
+    return fail(error, "the key axis " + quoted(keyAxis) + " must be the key's and the value's only");
   for (StringAttr name : key.names()) // C3
     if (name != keyAxis && !contains(op.getOver(), name) && (!query.has(name) || !value.has(name)))
-      return failWith(error, "the key's axis " + quoted(name) + " must be in query and value too");
+      return fail(error, "the key's axis " + quoted(name) + " must be in query and value too");
   auto own = valueOwnAxes(op.getOver(), key, value);
   for (NamedTensorType type : {query, key, value}) // C4
     for (AxisAttr axis : type.getAxes())
       if (axis.isPlaced() && (contains(op.getOver(), axis.getName()) || axis.getName() == keyAxis ||
                               (type == value && llvm::is_contained(own, axis.getName()))))
-        return failWith(error, "axis " + toString(axis) + " must be whole here");
+        return fail(error, "axis " + toString(axis) + " must be whole here");
   if (op.getDropout() && (op.getDropout()->convertToDouble() < 0 || op.getDropout()->convertToDouble() >= 1))
-    return failWith(error, "dropout must be at least 0 and below 1");
+    return fail(error, "dropout must be at least 0 and below 1");
   if (op.getDropout() && op.getDropout()->convertToDouble() > 0 && !op.getRandomKey()) // C6
-    return failWith(error, "dropout needs a random key");
+    return fail(error, "dropout needs a random key");
   return success();
 }
 
@@ -166,17 +158,17 @@ LogicalResult RopeOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Type
   auto operand = cast<NamedTensorType>(operands[0]), positions = cast<NamedTensorType>(operands[1]);
   AxisAttr over = operand.find(getOverAttr());
   if (!over) // C1
-    return failWith(error, "rotates " + quoted(getOverAttr()) + ", which the operand lacks");
+    return fail(error, "rotates " + quoted(getOverAttr()) + ", which the operand lacks");
   if (over.getSize() % 2)
-    return failWith(error, "rotates " + toString(over) + ", whose size must be even");
+    return fail(error, "rotates " + toString(over) + ", whose size must be even");
   if (over.isPlaced())
-    return failWith(error, "axis " + toString(over) + " must be whole here");
+    return fail(error, "axis " + toString(over) + " must be whole here");
   if (!positions.getElementType().isInteger(32)) // C2
-    return failWith(error, "positions must be i32");
+    return fail(error, "positions must be i32");
   for (StringAttr name : positions.names())
     if (!operand.has(name) || name == getOverAttr())
-      return failWith(error, "the positions' axis " + quoted(name) +
-                                 " must be an axis of the operand that is not rotated");
+      return fail(error, "the positions' axis " + quoted(name) +
+                             " must be an axis of the operand that is not rotated");
   IterationSpace space(error);
   if (failed(space.add(operand, 0)) || failed(space.add(positions, 1)) ||
       failed(rejectPartials(operands, error))) // C3

@@ -12,24 +12,14 @@
 using namespace mlir;
 using namespace nn;
 
-static LogicalResult failWith(EmitError error, const Twine &message) {
-  return fail(error, [&](InFlightDiagnostic &diagnostic) { diagnostic << message; });
-}
-
-/// Quotes an axis name.
-static std::string quoted(StringAttr name) {
-  return "'" + name.str() + "'";
-}
-
 /// The result must have exactly the axes `expected` (in any order).
 static LogicalResult checkResultAxes(NamedTensorType result, llvm::SmallSetVector<StringAttr, 8> expected,
                                      EmitError error) {
   for (AxisAttr axis : result.getAxes())
     if (!expected.remove(axis.getName()))
-      return failWith(error,
-                      "the result has axis " + quoted(axis.getName()) + ", which does not belong there");
+      return fail(error, "the result has axis " + quoted(axis.getName()) + ", which does not belong there");
   if (!expected.empty())
-    return failWith(error, "the result lacks axis " + quoted(expected[0]));
+    return fail(error, "the result lacks axis " + quoted(expected[0]));
   return success();
 }
 
@@ -55,7 +45,7 @@ LogicalResult ContractOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<
        result = cast<NamedTensorType>(results[0]);
   for (auto name : getOver().getAsRange<StringAttr>()) // C1
     if (!lhs.has(name) || !rhs.has(name))
-      return failWith(error, "folds " + quoted(name) + ", which is not an axis of both operands");
+      return fail(error, "folds " + quoted(name) + ", which is not an axis of both operands");
   llvm::SmallSetVector<StringAttr, 8> kept; // C2
   for (NamedTensorType type : {lhs, rhs})
     for (StringAttr name : type.names())
@@ -152,27 +142,27 @@ static FailureOr<PartialAttr> commonPartial(ArrayRef<Type> operands, EmitError e
     if (index == 0)
       common = partial;
     if (partial != common)
-      return failWith(error, "operand #" + Twine(index) + " (" + toString(cast<NamedTensorType>(type)) +
-                                 ") is not partial in the way operand #0 is (" +
-                                 toString(cast<NamedTensorType>(operands[0])) + "): reduce first");
+      return fail(error, "operand #" + Twine(index) + " (" + toString(cast<NamedTensorType>(type)) +
+                             ") is not partial in the way operand #0 is (" +
+                             toString(cast<NamedTensorType>(operands[0])) + "): reduce first");
   }
   return common;
 }
 
 LogicalResult MapOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Type> &results, EmitError error) {
   if (results.empty())
-    return failWith(error, "has no result");
+    return fail(error, "has no result");
   auto first = cast<NamedTensorType>(results[0]);
   for (Type type : results)
     if (cast<NamedTensorType>(type).names() != first.names())
-      return failWith(error, "results have different axes");
+      return fail(error, "results have different axes");
   IterationSpace space(error);
   for (auto [index, type] : llvm::enumerate(operands)) {
     auto tensor = cast<NamedTensorType>(type);
     for (StringAttr name : tensor.names()) // C2
       if (!first.has(name))
-        return failWith(error, "operand #" + Twine(index) + " has axis " + quoted(name) +
-                                   ", which the result lacks");
+        return fail(error,
+                    "operand #" + Twine(index) + " has axis " + quoted(name) + ", which the result lacks");
     if (failed(space.add(tensor, index))) // C3
       return failure();
   }
@@ -195,7 +185,7 @@ LogicalResult MapOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Type>
       for (AxisAttr axis : result->getAxes())
         for (StringAttr mesh : axis.getMesh())
           if (llvm::is_contained((*partial).getMesh(), mesh))
-            return failWith(error, "mesh axis " + quoted(mesh) + " would be used twice in the result");
+            return fail(error, "mesh axis " + quoted(mesh) + " would be used twice in the result");
     // A fill may state that it is a partial zero or a share: it has no operand to follow.
     type = operands.empty() ? cast<NamedTensorType>(type) : result->withPartial(*partial);
   }
@@ -235,15 +225,15 @@ LogicalResult ReduceOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Ty
       kept.insert(name);
   for (auto name : getOver().getAsRange<StringAttr>()) // C1
     if (!operand.has(name))
-      return failWith(error, "folds " + quoted(name) + ", which is not an axis of the operand");
+      return fail(error, "folds " + quoted(name) + ", which is not an axis of the operand");
   if (failed(checkResultAxes(result, kept, error)) ||
       failed(inferFromSpace(operands, results, getKind(), error))) // C2
     return failure();
   if (PartialAttr partial = operand.getPartial()) { // C3
     if (partial.getKind() != getKind())
-      return failWith(error, "folds by '" + stringifyReductionKind(getKind()) +
-                                 "' an operand that is partial by '" +
-                                 stringifyReductionKind(partial.getKind()) + "' (" + toString(operand) + ")");
+      return fail(error, "folds by '" + stringifyReductionKind(getKind()) +
+                             "' an operand that is partial by '" + stringifyReductionKind(partial.getKind()) +
+                             "' (" + toString(operand) + ")");
     auto inferred = cast<NamedTensorType>(results[0]);
     SmallVector<StringAttr> mesh(partial.getMesh());
     if (inferred.getPartial())
@@ -271,9 +261,9 @@ LogicalResult GatherOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Ty
   auto table = cast<NamedTensorType>(operands[0]), index = cast<NamedTensorType>(operands[1]);
   StringAttr axis = getAxisAttr();
   if (!table.has(axis)) // C1
-    return failWith(error, "gathers along " + quoted(axis) + ", which the table lacks");
+    return fail(error, "gathers along " + quoted(axis) + ", which the table lacks");
   if (index.has(axis))
-    return failWith(error, "gathers along " + quoted(axis) + ", which is an axis of the index too");
+    return fail(error, "gathers along " + quoted(axis) + ", which is an axis of the index too");
   llvm::SmallSetVector<StringAttr, 8> kept; // C3
   for (NamedTensorType type : {index, table})
     for (StringAttr name : type.names())
@@ -299,18 +289,18 @@ LogicalResult ScatterAddOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImp
   auto result = cast<NamedTensorType>(results[0]);
   StringAttr axis = getAxisAttr();
   if (!result.has(axis)) // C1
-    return failWith(error, "scatters along " + quoted(axis) + ", which the result lacks");
+    return fail(error, "scatters along " + quoted(axis) + ", which the result lacks");
   if (updates.has(axis) || index.has(axis))
-    return failWith(error,
-                    "scatters along " + quoted(axis) + ", which is an axis of the updates or the index too");
+    return fail(error,
+                "scatters along " + quoted(axis) + ", which is an axis of the updates or the index too");
   if (failed(checkIndex(index, error)) || failed(rejectPartials(operands, error))) // C2, C5
     return failure();
   for (StringAttr name : index.names())
     if (!updates.has(name))
-      return failWith(error, "the index has axis " + quoted(name) + ", which the updates lack");
+      return fail(error, "the index has axis " + quoted(name) + ", which the updates lack");
   for (StringAttr name : result.names()) // C3
     if (name != axis && !updates.has(name))
-      return failWith(error, "the result has axis " + quoted(name) + ", which the updates lack");
+      return fail(error, "the result has axis " + quoted(name) + ", which the updates lack");
   // C4; the result's own axis keeps the placement that it states.
   return inferFromSpace(operands, results, ReductionKind::sum, error);
 }

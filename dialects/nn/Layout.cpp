@@ -14,6 +14,14 @@ LogicalResult nn::fail(EmitError error, function_ref<void(InFlightDiagnostic &)>
   return failure();
 }
 
+LogicalResult nn::fail(EmitError error, const Twine &message) {
+  return fail(error, [&](InFlightDiagnostic &diagnostic) { diagnostic << message; });
+}
+
+std::string nn::quoted(StringAttr name) {
+  return "'" + name.str() + "'";
+}
+
 std::string nn::toString(AxisAttr axis) {
   std::string text = axis.getName().str() + "=" + std::to_string(axis.getSize());
   for (StringAttr mesh : axis.getMesh())

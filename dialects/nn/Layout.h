@@ -57,6 +57,7 @@ PartialAttr makePartial(mlir::MLIRContext *context, ReductionKind kind,
 
 /// Emits through `error` unless it is null; always fails.
 mlir::LogicalResult fail(EmitError error, llvm::function_ref<void(mlir::InFlightDiagnostic &)> message);
+mlir::LogicalResult fail(EmitError error, const llvm::Twine &message);
 
 /// The verifier of every op with a layout: infer from the operands, compare with the results.
 mlir::LogicalResult verifyLayouts(mlir::Operation *op);
@@ -71,5 +72,7 @@ bool isLinear(mlir::Block &body, mlir::Operation **culprit = nullptr);
 /// "seq=512@tp" and "f32[batch=8@dp, seq=512], sum@tp": how types are quoted in messages.
 std::string toString(AxisAttr axis);
 std::string toString(NamedTensorType type);
+/// "'seq'": how names are.
+std::string quoted(mlir::StringAttr name);
 
 } // namespace nn

@@ -10,14 +10,6 @@
 using namespace mlir;
 using namespace nn;
 
-static LogicalResult failWith(EmitError error, const Twine &message) {
-  return fail(error, [&](InFlightDiagnostic &diagnostic) { diagnostic << message; });
-}
-
-static std::string quoted(StringAttr name) {
-  return "'" + name.str() + "'";
-}
-
 static SmallVector<StringAttr> namesIn(ArrayAttr names) {
   return llvm::to_vector(names.getAsRange<StringAttr>());
 }
@@ -37,12 +29,12 @@ static FailureOr<NamedTensorType> adopt(NamedTensorType result, ArrayRef<AxisAtt
     const AxisAttr *found =
         llvm::find_if(expected, [&](AxisAttr e) { return e.getName() == axis.getName(); });
     if (found == expected.end() || found->getSize() != axis.getSize())
-      return failWith(error,
-                      "the result has axis " + toString(axis) + ", which does not follow from the operand");
+      return fail(error,
+                  "the result has axis " + toString(axis) + ", which does not follow from the operand");
     axes.push_back(*found);
   }
   if (axes.size() != expected.size())
-    return failWith(error, "the result lacks an axis of the operand");
+    return fail(error, "the result lacks an axis of the operand");
   return NamedTensorType::get(result.getElementType(), axes, partial);
 }
 
@@ -56,14 +48,14 @@ static LogicalResult inferOne(SmallVectorImpl<Type> &results, size_t index, Arra
 }
 
 static LogicalResult mustBeWhole(AxisAttr axis, EmitError error) {
-  return axis.isPlaced() ? failWith(error, "axis " + toString(axis) + " must be whole here") : success();
+  return axis.isPlaced() ? fail(error, "axis " + toString(axis) + " must be whole here") : success();
 }
 
 /// All operands are the same in axes (apart from those that `differs` names) and in their partial.
 static LogicalResult checkAlike(ArrayRef<Type> operands, EmitError error) {
   for (Type type : operands)
     if (cast<NamedTensorType>(type).getPartial() != cast<NamedTensorType>(operands[0]).getPartial())
-      return failWith(error, "operands are partial in different ways: reduce first"); // C4
+      return fail(error, "operands are partial in different ways: reduce first"); // C4
   return success();
 }
 
@@ -73,9 +65,9 @@ LogicalResult RenameOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Ty
                                      EmitError error) {
   auto operand = cast<NamedTensorType>(operands[0]);
   if (!operand.has(getFromAttr())) // C1
-    return failWith(error, "renames " + quoted(getFromAttr()) + ", which the operand lacks");
+    return fail(error, "renames " + quoted(getFromAttr()) + ", which the operand lacks");
   if (operand.has(getToAttr()))
-    return failWith(error, "renames to " + quoted(getToAttr()) + ", which the operand has already");
+    return fail(error, "renames to " + quoted(getToAttr()) + ", which the operand has already");
   SmallVector<AxisAttr> axes = llvm::map_to_vector(operand.getAxes(), [&](AxisAttr axis) {
     return axis.getName() == getFromAttr() ? axis.withName(getToAttr()) : axis;
   });
@@ -93,7 +85,7 @@ static LogicalResult checkParts(AxisAttr axis, ArrayRef<AxisAttr> parts, EmitErr
   for (AxisAttr part : parts)
     product *= part.getSize();
   if (product != axis.getSize())
-    return failWith(error, "the parts of " + toString(axis) + " multiply to " + Twine(product));
+    return fail(error, "the parts of " + toString(axis) + " multiply to " + Twine(product));
   return success();
 }
 
@@ -107,12 +99,12 @@ LogicalResult SplitOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Typ
   auto operand = cast<NamedTensorType>(operands[0]), result = cast<NamedTensorType>(results[0]);
   AxisAttr whole = operand.find(getAxisAttr());
   if (!whole) // C1
-    return failWith(error, "splits " + quoted(getAxisAttr()) + ", which the operand lacks");
+    return fail(error, "splits " + quoted(getAxisAttr()) + ", which the operand lacks");
   SmallVector<AxisAttr> parts;
   for (StringAttr name : namesIn(getParts())) {
     AxisAttr part = result.find(name);
     if (!part || operand.has(name))
-      return failWith(error, "part " + quoted(name) + " must be an axis of the result only");
+      return fail(error, "part " + quoted(name) + " must be an axis of the result only");
     parts.push_back(part.withMesh(parts.empty() ? whole.getMesh() : ArrayRef<StringAttr>()));
   }
   if (failed(checkParts(whole, parts, error)))
@@ -143,15 +135,14 @@ LogicalResult MergeOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Typ
   for (StringAttr name : namesIn(getParts())) { // C1
     AxisAttr part = operand.find(name);
     if (!part)
-      return failWith(error, "merges " + quoted(name) + ", which the operand lacks");
+      return fail(error, "merges " + quoted(name) + ", which the operand lacks");
     if (!parts.empty() && failed(mustBeWhole(part, error))) // C3
       return failure();
     parts.push_back(part);
   }
   AxisAttr whole = result.find(getAxisAttr());
   if (!whole || operand.has(getAxisAttr()) || parts.empty())
-    return failWith(error,
-                    "merges into " + quoted(getAxisAttr()) + ", which must be an axis of the result only");
+    return fail(error, "merges into " + quoted(getAxisAttr()) + ", which must be an axis of the result only");
   if (failed(checkParts(whole, parts, error)))
     return failure();
   for (AxisAttr axis : operand.getAxes()) // C2
@@ -178,16 +169,15 @@ LogicalResult SliceOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Typ
   SmallVector<StringAttr> parts = namesIn(getParts());
   AxisAttr whole = operand.find(getAxisAttr());
   if (!whole || parts.size() != results.size()) // C1
-    return failWith(error, "slices " + quoted(getAxisAttr()) + " into " + Twine(parts.size()) +
-                               " parts for " + Twine(results.size()) +
-                               " results; the axis must be the operand's");
+    return fail(error, "slices " + quoted(getAxisAttr()) + " into " + Twine(parts.size()) + " parts for " +
+                           Twine(results.size()) + " results; the axis must be the operand's");
   if (failed(mustBeWhole(whole, error))) // C3
     return failure();
   int64_t total = 0;
   for (auto [index, name] : llvm::enumerate(parts)) {
     AxisAttr part = cast<NamedTensorType>(results[index]).find(name);
     if (!part)
-      return failWith(error, "result #" + Twine(index) + " lacks its part " + quoted(name));
+      return fail(error, "result #" + Twine(index) + " lacks its part " + quoted(name));
     total += part.getSize();
     SmallVector<AxisAttr> axes = llvm::map_to_vector(
         operand.getAxes(), [&](AxisAttr axis) { return axis == whole ? part.withMesh({}) : axis; });
@@ -195,7 +185,7 @@ LogicalResult SliceOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Typ
       return failure();
   }
   if (total != whole.getSize())
-    return failWith(error, "the parts of " + toString(whole) + " add up to " + Twine(total));
+    return fail(error, "the parts of " + toString(whole) + " add up to " + Twine(total));
   return success();
 }
 LogicalResult SliceOp::verify() {
@@ -213,8 +203,8 @@ LogicalResult ConcatOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Ty
   SmallVector<StringAttr> parts = namesIn(getParts());
   AxisAttr whole = cast<NamedTensorType>(results[0]).find(getAxisAttr());
   if (!whole || parts.size() != operands.size() || parts.empty()) // C1
-    return failWith(error, "joins " + Twine(operands.size()) + " operands with " + Twine(parts.size()) +
-                               " parts into " + quoted(getAxisAttr()) + ", which must be the result's");
+    return fail(error, "joins " + Twine(operands.size()) + " operands with " + Twine(parts.size()) +
+                           " parts into " + quoted(getAxisAttr()) + ", which must be the result's");
   if (failed(checkAlike(operands, error)))
     return failure();
   int64_t total = 0;
@@ -223,7 +213,7 @@ LogicalResult ConcatOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Ty
     auto operand = cast<NamedTensorType>(operands[index]);
     AxisAttr part = operand.find(name);
     if (!part)
-      return failWith(error, "operand #" + Twine(index) + " lacks its part " + quoted(name));
+      return fail(error, "operand #" + Twine(index) + " lacks its part " + quoted(name));
     if (failed(mustBeWhole(part, error))) // C3
       return failure();
     total += part.getSize();
@@ -233,12 +223,12 @@ LogicalResult ConcatOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Ty
     if (failed(type))
       return failure();
     if (inferred && inferred != *type) // C2
-      return failWith(error, "operand #" + Twine(index) + " (" + toString(operand) +
-                                 ") differs from operand #0 in its other axes");
+      return fail(error, "operand #" + Twine(index) + " (" + toString(operand) +
+                             ") differs from operand #0 in its other axes");
     inferred = *type;
   }
   if (total != whole.getSize())
-    return failWith(error, "the parts of " + toString(whole) + " add up to " + Twine(total));
+    return fail(error, "the parts of " + toString(whole) + " add up to " + Twine(total));
   results[0] = inferred;
   return success();
 }
@@ -257,8 +247,8 @@ LogicalResult UnstackOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<T
   auto operand = cast<NamedTensorType>(operands[0]);
   AxisAttr stacked = operand.find(getAxisAttr());
   if (!stacked || stacked.getSize() != static_cast<int64_t>(results.size())) // C1
-    return failWith(error, "has " + Twine(results.size()) + " results for axis " +
-                               (stacked ? toString(stacked) : quoted(getAxisAttr())));
+    return fail(error, "has " + Twine(results.size()) + " results for axis " +
+                           (stacked ? toString(stacked) : quoted(getAxisAttr())));
   if (failed(mustBeWhole(stacked, error))) // C3
     return failure();
   SmallVector<AxisAttr> axes(operand.getAxes());
@@ -280,8 +270,8 @@ LogicalResult StackOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Typ
                                     EmitError error) {
   AxisAttr stacked = cast<NamedTensorType>(results[0]).find(getAxisAttr());
   if (!stacked || operands.empty() || stacked.getSize() != static_cast<int64_t>(operands.size())) // C1
-    return failWith(error, "has " + Twine(operands.size()) + " operands for axis " +
-                               (stacked ? toString(stacked) : quoted(getAxisAttr())));
+    return fail(error, "has " + Twine(operands.size()) + " operands for axis " +
+                           (stacked ? toString(stacked) : quoted(getAxisAttr())));
   if (failed(checkAlike(operands, error)))
     return failure();
   NamedTensorType stated = cast<NamedTensorType>(results[0]), inferred;
@@ -293,8 +283,7 @@ LogicalResult StackOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Typ
     if (failed(result))
       return failure();
     if (inferred && inferred != *result)
-      return failWith(error,
-                      "operand #" + Twine(index) + " (" + toString(operand) + ") differs from operand #0");
+      return fail(error, "operand #" + Twine(index) + " (" + toString(operand) + ") differs from operand #0");
     inferred = *result;
   }
   results[0] = inferred;

@@ -5,14 +5,10 @@
 using namespace mlir;
 using namespace nn;
 
-static LogicalResult failWith(EmitError error, const Twine &message) {
-  return fail(error, [&](InFlightDiagnostic &diagnostic) { diagnostic << message; });
-}
-
 // A source has no home: its result lies where its type says, and holds no partial.
 static LogicalResult inferSource(ArrayRef<Type> results, EmitError error) {
   auto result = cast<NamedTensorType>(results[0]);
-  return result.getPartial() ? failWith(error, "the result of a source can't be partial") : success();
+  return result.getPartial() ? fail(error, "the result of a source can't be partial") : success();
 }
 
 bool InputOp::hasNoHome() {
@@ -64,7 +60,7 @@ LogicalResult DropoutOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<T
   if (failed(space.add(operand, 0)) || failed(type = space.resultType(result)))
     return failure();
   if (type->names() != operand.names() || type->getElementType() != operand.getElementType()) // C2
-    return failWith(error, "the result's type must be the operand's");
+    return fail(error, "the result's type must be the operand's");
   results[0] = *type;
   return success();
 }
