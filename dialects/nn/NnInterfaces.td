@@ -8,7 +8,7 @@ def Nn_LayoutOpInterface : OpInterface<"LayoutOpInterface"> {
   let cppNamespace = "::nn";
   let description = [{
     Where an op may run and what layout its results then have. A pass that places a program reads the axes,
-    gives each operand the layout of the iteration space (`operandLayout`) and asks for the results' layouts.
+    gives each operand the layout of the iteration space and asks for the results' layouts.
     The verifier of every op asks the same `inferLayouts` and compares, so that no pass can disagree with it.
   }];
   let methods = [
