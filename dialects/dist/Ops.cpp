@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/dist/Dist.h"
+#include "dialects/nn/Syntax.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -14,44 +15,13 @@ using nn::AxisAttr;
 using nn::EmitError;
 using nn::fail;
 using nn::NamedTensorType;
+using nn::parseName;
+using nn::parseNames;
 using nn::PartialAttr;
+using nn::printName;
+using nn::printNames;
 using nn::quoted;
 using nn::ReductionKind;
-
-//===-- syntax of names ----------------------------------------------------===//
-
-static ParseResult parseName(OpAsmParser &parser, StringAttr &name) {
-  std::string text;
-  if (parser.parseKeywordOrString(&text))
-    return failure();
-  name = parser.getBuilder().getStringAttr(text);
-  return success();
-}
-static void printName(OpAsmPrinter &printer, Operation *, StringAttr name) {
-  printer.printKeywordOrString(name.getValue());
-}
-
-/// `[dp, tp]`
-static ParseResult parseNames(OpAsmParser &parser, ArrayAttr &names) {
-  SmallVector<Attribute> list;
-  auto parseOne = [&]() -> ParseResult {
-    StringAttr name;
-    if (parseName(parser, name))
-      return failure();
-    list.push_back(name);
-    return success();
-  };
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne))
-    return failure();
-  names = parser.getBuilder().getArrayAttr(list);
-  return success();
-}
-static void printNames(OpAsmPrinter &printer, Operation *, ArrayAttr names) {
-  printer << "[";
-  llvm::interleaveComma(names.getAsRange<StringAttr>(), printer,
-                        [&](StringAttr name) { printer.printKeywordOrString(name.getValue()); });
-  printer << "]";
-}
 
 #define GET_OP_CLASSES
 #include "dialects/dist/DistOps.cpp.inc"

@@ -1,6 +1,7 @@
 //===- Plan.cpp - the mesh, the rules and the one function that reads them ===//
 
 #include "dialects/dist/Dist.h"
+#include "dialects/nn/Syntax.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -118,18 +119,10 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> error, ArrayRe
 
 //===-- syntax -------------------------------------------------------------===//
 
-static ParseResult parseName(AsmParser &parser, StringAttr &name) {
-  std::string text;
-  if (parser.parseKeywordOrString(&text))
-    return failure();
-  name = StringAttr::get(parser.getContext(), text);
-  return success();
-}
-
 Attribute MeshAxisAttr::parse(AsmParser &parser, Type) {
   StringAttr name;
   int64_t size;
-  if (parseName(parser, name) || parser.parseEqual() || parser.parseInteger(size))
+  if (nn::parseName(parser, name) || parser.parseEqual() || parser.parseInteger(size))
     return {};
   return get(parser.getContext(), name, size);
 }
@@ -142,7 +135,7 @@ Attribute RuleAttr::parse(AsmParser &parser, Type) {
   StringAttr axis, meshAxis;
   SmallVector<StringAttr> mesh;
   SMLoc loc = parser.getCurrentLocation();
-  if (parseName(parser, axis))
+  if (nn::parseName(parser, axis))
     return {};
   while (succeeded(parser.parseOptionalSymbolName(meshAxis)))
     mesh.push_back(meshAxis);

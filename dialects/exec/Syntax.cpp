@@ -5,6 +5,8 @@
 
 using namespace mlir;
 using namespace exec;
+using nn::parseNames;
+using nn::printNames;
 
 /// `[seq=4: 1, 8]`
 static ParseResult parseLoop(OpAsmParser &parser, LoopAttr &loop) {
@@ -40,28 +42,6 @@ static ParseResult parseRank(OpAsmParser &parser, RankAttr &rank) {
 static void printRank(OpAsmPrinter &printer, Operation *, RankAttr rank) {
   printer << "[";
   printRankBody(printer, rank);
-  printer << "]";
-}
-
-/// `[dp, tp]`
-static ParseResult parseNames(OpAsmParser &parser, ArrayAttr &names) {
-  SmallVector<Attribute> list;
-  auto parseOne = [&]() -> ParseResult {
-    StringAttr name;
-    if (parseName(parser, name))
-      return failure();
-    list.push_back(name);
-    return success();
-  };
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne))
-    return failure();
-  names = parser.getBuilder().getArrayAttr(list);
-  return success();
-}
-static void printNames(OpAsmPrinter &printer, Operation *, ArrayAttr names) {
-  printer << "[";
-  llvm::interleaveComma(names.getAsRange<StringAttr>(), printer,
-                        [&](StringAttr name) { printer.printKeywordOrString(name.getValue()); });
   printer << "]";
 }
 

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "dialects/exec/ExecTypes.h"
+#include "dialects/nn/Syntax.h"
 
 #include "mlir/IR/DialectImplementation.h"
 
 namespace exec {
-
-mlir::ParseResult parseName(mlir::AsmParser &parser, mlir::StringAttr &name);
 
 /// `seq*batch=4096: 768, 0, 1024`; null after an error.
 LoopAttr parseLoopBody(mlir::AsmParser &parser);

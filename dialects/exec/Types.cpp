@@ -7,16 +7,9 @@
 
 using namespace mlir;
 using namespace exec;
+using nn::parseName;
 
 #include "dialects/exec/ExecEnums.cpp.inc"
-
-ParseResult exec::parseName(AsmParser &parser, StringAttr &name) {
-  std::string text;
-  if (parser.parseKeywordOrString(&text))
-    return failure();
-  name = StringAttr::get(parser.getContext(), text);
-  return success();
-}
 
 //===-- loop ---------------------------------------------------------------===//
 

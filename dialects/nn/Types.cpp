@@ -2,6 +2,7 @@
 
 #include "dialects/nn/Layout.h"
 #include "dialects/nn/NnTypes.h"
+#include "dialects/nn/Syntax.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -12,14 +13,6 @@ using namespace nn;
 #include "dialects/nn/NnEnums.cpp.inc"
 
 //===-- syntax shared by axes, partials and tensors ------------------------===//
-
-static ParseResult parseName(AsmParser &parser, StringAttr &name) {
-  std::string text;
-  if (parser.parseKeywordOrString(&text))
-    return failure();
-  name = StringAttr::get(parser.getContext(), text);
-  return success();
-}
 
 /// `@dp@ep`, possibly nothing.
 static void parseMesh(AsmParser &parser, SmallVectorImpl<StringAttr> &mesh) {
