@@ -63,6 +63,41 @@ bool Value::operator==(const Value &other) const {
   return kind == other.kind && str() == other.str();
 }
 
+std::optional<Value> binaryNumber(BinaryOp op, double a, double b) {
+  double result = 0;
+  switch (op) {
+  case BinaryOp::Lt:
+    return Value::ofBool(a < b);
+  case BinaryOp::Le:
+    return Value::ofBool(a <= b);
+  case BinaryOp::Gt:
+    return Value::ofBool(a > b);
+  case BinaryOp::Ge:
+    return Value::ofBool(a >= b);
+  case BinaryOp::Add:
+    result = a + b;
+    break;
+  case BinaryOp::Sub:
+    result = a - b;
+    break;
+  case BinaryOp::Mul:
+    result = a * b;
+    break;
+  case BinaryOp::Div:
+    result = a / b;
+    break;
+  case BinaryOp::Mod: // as in Python, with the sign of b
+    result = a - b * std::floor(a / b);
+    break;
+  case BinaryOp::Pow:
+    result = std::pow(a, b);
+    break;
+  default:
+    return std::nullopt;
+  }
+  return std::isfinite(result) ? std::optional(Value::ofNumber(result)) : std::nullopt;
+}
+
 /// One question to a scope. Follows keys and axes to what they are made of; what it is on the way
 /// of computing is on `path`, so that a cycle is found.
 class Evaluator {
@@ -254,44 +289,13 @@ private:
   }
 
   Value arithmetic(const Expr &expr, double a, double b) {
-    switch (expr.op) {
-    case BinaryOp::Lt:
-      return Value::ofBool(a < b);
-    case BinaryOp::Le:
-      return Value::ofBool(a <= b);
-    case BinaryOp::Gt:
-      return Value::ofBool(a > b);
-    case BinaryOp::Ge:
-      return Value::ofBool(a >= b);
-    default:
-      break;
-    }
     const bool divides = expr.op == BinaryOp::Div || expr.op == BinaryOp::Mod;
     if (divides && b == 0)
       fail(expr.at, fmt::format("'{}' divides by zero", toString(expr)));
-    double result = 0;
-    switch (expr.op) {
-    case BinaryOp::Add:
-      result = a + b;
-      break;
-    case BinaryOp::Sub:
-      result = a - b;
-      break;
-    case BinaryOp::Mul:
-      result = a * b;
-      break;
-    case BinaryOp::Div:
-      result = a / b;
-      break;
-    case BinaryOp::Mod: // as in Python, with the sign of b
-      result = a - b * std::floor(a / b);
-      break;
-    default:
-      result = std::pow(a, b);
-    }
-    if (!std::isfinite(result))
+    std::optional<Value> value = binaryNumber(expr.op, a, b);
+    if (!value)
       fail(expr.at, fmt::format("'{}' has no finite value", toString(expr)));
-    return Value::ofNumber(result);
+    return *value;
   }
 
   const Scope &scope;

@@ -35,6 +35,9 @@ struct Value {
   bool operator==(const Value &other) const;
 };
 
+/// `a OP b` of numbers: a number, or a boolean for `<` and its kin; nothing where there is no finite value.
+std::optional<Value> binaryNumber(BinaryOp op, double a, double b);
+
 /// Sizes of the two axes that the job gives, not the model.
 struct StepSizes {
   int64_t batch = 1;

@@ -176,39 +176,4 @@ std::optional<double> unaryNumber(StringRef function, double x) {
   return std::isfinite(result) ? std::optional(result) : std::nullopt;
 }
 
-std::optional<Value> binaryNumber(BinaryOp op, double a, double b) {
-  double result = 0;
-  switch (op) {
-  case BinaryOp::Add:
-    result = a + b;
-    break;
-  case BinaryOp::Sub:
-    result = a - b;
-    break;
-  case BinaryOp::Mul:
-    result = a * b;
-    break;
-  case BinaryOp::Div:
-    result = a / b;
-    break;
-  case BinaryOp::Mod:
-    result = a - b * std::floor(a / b);
-    break;
-  case BinaryOp::Pow:
-    result = std::pow(a, b);
-    break;
-  case BinaryOp::Lt:
-    return Value::ofBool(a < b);
-  case BinaryOp::Le:
-    return Value::ofBool(a <= b);
-  case BinaryOp::Gt:
-    return Value::ofBool(a > b);
-  case BinaryOp::Ge:
-    return Value::ofBool(a >= b);
-  default:
-    return std::nullopt;
-  }
-  return std::isfinite(result) ? std::optional(Value::ofNumber(result)) : std::nullopt;
-}
-
 } // namespace shardc::frontend::build

@@ -21,9 +21,8 @@ ScalarFn castScalar(mlir::Type to);
 /// The value itself: for broadcasts.
 ScalarFn identityScalar();
 
-/// The same functions at compile time; nothing where there is no finite value.
+/// The same functions at compile time (of two numbers: `binaryNumber`); nothing where there is no finite
+/// value.
 std::optional<double> unaryNumber(llvm::StringRef function, double x);
-/// A number, or a boolean for comparisons.
-std::optional<Value> binaryNumber(BinaryOp op, double a, double b);
 
 } // namespace shardc::frontend::build
