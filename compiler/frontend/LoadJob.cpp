@@ -119,7 +119,8 @@ private:
     return Part{std::move(*tree), {file.stem().string(), at}, file.parent_path()};
   }
 
-  /// A path as written, from the job's folder; or a name's file there or in the search folders.
+  /// A path as written, from the job's folder; or a name's file there (not the job's own) or in the search
+  /// folders.
   std::optional<fs::path> locate(const std::string &key, const Node &reference) {
     const std::string &text = reference.text;
     std::error_code ignored;
@@ -134,9 +135,12 @@ private:
     std::vector<fs::path> places{folder};
     for (const fs::path &dir : options.searchDirs)
       places.push_back(key == "model" ? dir / "models" : dir);
-    for (const fs::path &place : places)
-      if (fs::exists(place / (text + ".yaml"), ignored))
-        return place / (text + ".yaml");
+    for (const fs::path &place : places) {
+      const fs::path file = place / (text + ".yaml");
+      const bool isThisJob = fs::equivalent(file, path, ignored); // a job may have its model's name
+      if (fs::exists(file, ignored) && !isThisJob)
+        return file;
+    }
     places.erase(places.begin()); // the job's own folder holds jobs and data too
     diags.error(reference.at, fmt::format("there is no {} named '{}'", key == "train" ? "recipe" : key, text))
         .suggest(text, namesIn(places))

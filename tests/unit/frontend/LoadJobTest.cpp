@@ -146,6 +146,16 @@ TEST(LoadJob, FindsPartsBesideTheJobFirst) {
   EXPECT_EQ(job->train.steps.value, 1);
 }
 
+TEST(LoadJob, MayBeCalledLikeItsModel) {
+  TestFolder folder;
+  Diagnostics diags;
+  std::optional<Job> job =
+      loadJob(folder.write("gpt2.yaml", "model: gpt2\nplan: single\n" + recipe), withPlans(), diags);
+  ASSERT_TRUE(job) << diags.str();
+  EXPECT_EQ(job->name, "gpt2");
+  EXPECT_TRUE(job->model.module("block"));
+}
+
 TEST(LoadJob, TakesAHuggingFaceFolder) {
   TestFolder folder;
   folder.write("hub/config.json", R"({"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2",
