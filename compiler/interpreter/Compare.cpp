@@ -50,6 +50,14 @@ void Comparison::add(const std::string &what, const NamedValues &values, const N
   }
 }
 
+void Comparison::pointAt(const llvm::StringMap<Location> &places) {
+  for (Difference &difference : differences) {
+    auto [moment, weight] = StringRef(difference.name).split(" of "); // `m of h.0.attn.c_attn.weight`
+    if (auto found = places.find(weight.empty() ? moment : weight); found != places.end())
+      difference.place = found->second;
+  }
+}
+
 double Comparison::worst() const {
   double most = 0;
   for (const Difference &difference : differences)

@@ -35,6 +35,8 @@ public:
   static constexpr double bar = 1e-12;
 
   void add(const std::string &what, const NamedValues &values, const NamedValues &references);
+  /// What is said of a weight in `places`, its gradient or moments, points there.
+  void pointAt(const llvm::StringMap<mlir::Location> &places);
 
   bool passes() const { return worst() <= bar; }
   double worst() const;

@@ -4,6 +4,7 @@
 
 #include "compiler/frontend/ConfigEval.h"
 #include "compiler/frontend/build/BuildModule.h"
+#include "compiler/frontend/build/Weights.h"
 #include "compiler/interpreter/DistHandlers.h"
 
 #include "dialects/nn/Padding.h"
@@ -44,6 +45,18 @@ std::optional<Comparison> shardc::interpreter::comparePrograms(const frontend::J
   return succeeded(comparison) ? std::optional(std::move(*comparison)) : std::nullopt;
 }
 
+/// Where each weight is declared.
+static llvm::StringMap<Location> placesOf(MLIRContext &context, const frontend::Job &job,
+                                          frontend::Diagnostics &diags) {
+  llvm::StringMap<Location> places;
+  if (auto weights = frontend::build::weightsOf(context, job, diags))
+    for (const frontend::build::Field &weight : *weights) {
+      const frontend::Position &at = weight.spec->name.at;
+      places.try_emplace(weight.name, FileLineColLoc::get(&context, at.file->name, at.line, at.column));
+    }
+  return places;
+}
+
 std::optional<Verification> shardc::interpreter::verifyJob(MLIRContext &context, const frontend::Job &job,
                                                            const VerifyOptions &options,
                                                            frontend::Diagnostics &diags) {
@@ -67,6 +80,7 @@ std::optional<Verification> shardc::interpreter::verifyJob(MLIRContext &context,
   std::optional<Comparison> comparison = comparePrograms(shrunk->job, *global, *placed, options);
   if (!comparison)
     return std::nullopt;
+  comparison->pointAt(placesOf(context, shrunk->job, diags));
   return Verification{std::move(*comparison), std::move(shrunk->changes), shrunk->job.plan.worldSize()};
 }
 

@@ -56,6 +56,15 @@ std::optional<nn::NamedTensorType> tensorType(Type element, const std::vector<Na
   return nn::NamedTensorType::get(element, attrs);
 }
 
+std::optional<std::vector<Field>> weightsOf(MLIRContext &context, const Job &job, Diagnostics &diags) {
+  const Scope scope(job.model,
+                    {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value});
+  const Padding padding(job, scope);
+  Dependencies ignored;
+  return FieldCollector(context, padding, diags)
+      .collect(*job.model.module("main"), scope, ignored, /*ownOnly=*/false);
+}
+
 std::optional<bool> isTied(const WeightSpec &weight, const Scope &scope, Diagnostics &diags) {
   return weight.tie ? scope.holds(weight.tie->when, diags) : std::optional(false);
 }

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "compiler/frontend/JobSpec.h"
 #include "compiler/frontend/build/Dependencies.h"
 #include "compiler/frontend/build/Padding.h"
 
@@ -58,6 +59,10 @@ private:
   std::vector<Field> fields;
   std::vector<const ModuleSpec *> inside;
 };
+
+/// Every weight of a job's model by its whole path, `h.3.attn.c_attn.weight`; nothing after an error was
+/// reported.
+std::optional<std::vector<Field>> weightsOf(mlir::MLIRContext &context, const Job &job, Diagnostics &diags);
 
 /// Axes by name, products expanded; nothing after an error was reported.
 std::optional<nn::NamedTensorType> tensorType(mlir::Type element, const std::vector<Name> &axes,

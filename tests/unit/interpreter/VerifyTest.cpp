@@ -51,6 +51,26 @@ TEST(Verify, passesAndPrintsATable) {
   EXPECT_NE(text.find("the placed program computes what one device computes"), std::string::npos) << text;
 }
 
+TEST(Verify, pointsAtTheLineOfEachWeight) {
+  JobUnderTest test(R"(
+model: gpt2
+plan: single
+train: {seq_len: 8, global_batch_size: 2, steps: 1}
+)");
+  ASSERT_TRUE(test.isValid()) << test.errors;
+  std::optional<Verification> verification = test.verify();
+  ASSERT_TRUE(verification) << test.errors;
+  frontend::Position declared = test.job->model.module("mlp")->weight("c_proj.bias")->name.at;
+  std::string what;
+  for (const Difference &difference : verification->comparison.all())
+    if (difference.name.ends_with("h.1.mlp.c_proj.bias")) {
+      EXPECT_EQ(placeOf(difference.place), declared.str()) << difference.name;
+      what += difference.what + "; ";
+    }
+  EXPECT_EQ(what, "weight at the start; moment at the start; moment at the start; gradient; "
+                  "weight after 3 steps; moment after 3 steps; moment after 3 steps; ");
+}
+
 TEST(Verify, growsTheMeshBeyondTheMachine) {
   JobUnderTest test(R"(
 model: gpt2
