@@ -106,6 +106,8 @@ void shardc::registerPasses() {
 
 LogicalResult shardc::runPipeline(ModuleOp module, Stage last, const PipelineOptions &options) {
   for (const Level &level : levels()) {
+    if (level.stage < options.first)
+      continue;
     if (level.stage > last)
       break;
     PassManager passes(module.getContext());

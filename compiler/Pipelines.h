@@ -16,8 +16,9 @@ enum class Stage {
 };
 
 struct PipelineOptions {
-  std::string dumpDir; ///< write the program after each level here; empty: don't
-  bool timing = false; ///< print the seconds of each pass
+  std::string dumpDir;     ///< write the program after each level here; empty: don't
+  bool timing = false;     ///< print the seconds of each pass
+  Stage first = Stage::Nn; ///< the levels before it have run
 };
 
 /// Registers the passes that the pipeline names. Call once.

@@ -1,6 +1,6 @@
 //===- Lifetimes.cpp - from where to where a buffer is needed -------------===//
 
-#include "compiler/transforms/exec/Lifetimes.h"
+#include "compiler/analysis/Lifetimes.h"
 
 using namespace mlir;
 using namespace exec;

@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/analysis/Lifetimes.h"
 #include "compiler/analysis/Packer.h"
-#include "compiler/transforms/exec/Lifetimes.h"
 #include "compiler/transforms/exec/Passes.h"
 
 using namespace mlir;
