@@ -37,6 +37,8 @@ std::string identityLine(const frontend::Job &job);
 std::string withCommas(int64_t value);
 /// 12582912 as `12.0 MiB`.
 std::string bytesText(double bytes);
+/// Rows of text in columns as wide as they need; the columns from `right` on are aligned to the right.
+std::string table(const std::vector<std::vector<std::string>> &rows, size_t right);
 
 /// What `shardc run` takes besides the job.
 struct RunOptions {
@@ -46,6 +48,8 @@ struct RunOptions {
 
 int emitCommand(const JobOptions &options, Stage stage);
 int explainCommand(const JobOptions &options);
+/// Which rule gave each axis of a weight, or of all weights of a module, its mesh axes.
+int whyCommand(const JobOptions &options, const std::string &path);
 int schemaCommand(const std::string &document);
 int verifyCommand(const JobOptions &options, int64_t world);
 int buildCommand(const JobOptions &options, const std::string &folder);

@@ -71,28 +71,3 @@ std::optional<CompiledJob> shardc::compileJob(const JobOptions &options, Stage l
     return {};
   return compiled;
 }
-
-std::string shardc::withCommas(int64_t value) {
-  std::string digits = std::to_string(value);
-  for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(at, ",");
-  return digits;
-}
-
-std::string shardc::bytesText(double bytes) {
-  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  for (; bytes >= 1024 && unit < 4; ++unit)
-    bytes /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", bytes, units[unit]);
-}
-
-std::string shardc::identityLine(const frontend::Job &job) {
-  std::vector<std::string> axes;
-  for (const frontend::MeshAxis &axis : job.plan.mesh)
-    axes.push_back(fmt::format("{} {}", axis.name.value, axis.size.value));
-  int64_t batch = job.train.globalBatchSize.value;
-  return fmt::format("world {}{}{}; global batch {} sequences = {} tokens", job.plan.worldSize(),
-                     axes.empty() ? "" : " = ", fmt::join(axes, " x "), withCommas(batch),
-                     withCommas(batch * job.train.seqLen.value));
-}

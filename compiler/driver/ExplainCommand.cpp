@@ -1,13 +1,14 @@
 //===- ExplainCommand.cpp - shardc explain --------------------------------===//
 //
-// The plan as the compiler understood it: rules as they were read, each parameter's layout, what a step
-// moves.
+// The plan as the compiler understood it: rules as they were read, each parameter's layout, what a rank's
+// memory holds, what a step moves.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/analysis/Communication.h"
 #include "compiler/analysis/Layouts.h"
 #include "compiler/driver/Commands.h"
+#include "compiler/driver/ExplainMemory.h"
 #include "dialects/dist/Dist.h"
 #include "dialects/nn/Padding.h"
 
@@ -80,32 +81,13 @@ std::string axesText(nn::NamedTensorType type, const MeshNames &written) {
   return fmt::format("[{}]", fmt::join(axes, ", "));
 }
 
-/// Rows of text in columns as wide as they need; the columns from `right` on are aligned to the right.
-std::string table(const std::vector<std::vector<std::string>> &rows, size_t right) {
-  std::vector<size_t> widths;
-  for (const auto &row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      widths.resize(std::max(widths.size(), row.size()));
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  std::string text;
-  for (const auto &row : rows) {
-    std::string line = " ";
-    for (size_t i = 0; i < row.size(); ++i)
-      line +=
-          i < right ? fmt::format(" {:<{}} ", row[i], widths[i]) : fmt::format(" {:>{}} ", row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
-
 struct Explanation {
   std::string identity;
   MeshNames meshNames;
   std::vector<std::string> rules;
   std::vector<ParameterLayout> parameters;
   std::vector<Movement> step, eval;
+  MemoryPeak memory;
 
   std::map<std::string, std::string> paddings; // by axis: `257 to 260`
   int64_t globalElements = 0;                  // without padding
@@ -149,9 +131,7 @@ void printText(const Explanation &e) {
     rows.push_back({p.range, axesText(p.type, e.meshNames),
                     bytesText(static_cast<double>(p.localElements * bytesPerElement * p.instances))});
   fmt::print("{}", table(rows, 2));
-  double weights = static_cast<double>(e.elementsPerRank() * bytesPerElement);
-  fmt::print("  weights {}, gradients {}, optimizer state {} on a rank\n", bytesText(weights),
-             bytesText(weights), bytesText(2 * weights));
+  printMemory(e.memory);
 
   fmt::print("\ncollectives of a step\n");
   if (e.step.empty())
@@ -191,6 +171,7 @@ void printJson(const Explanation &e) {
   Json report = {{"identity", e.identity},
                  {"rules", e.rules},
                  {"parameters", parameters},
+                 {"memory", memoryJson(e.memory)},
                  {"collectives_per_step", movementsJson(e.step, e.meshNames)},
                  {"collectives_per_eval_batch", movementsJson(e.eval, e.meshNames)}};
   fmt::print("{}\n", report.dump(2));
@@ -209,6 +190,10 @@ int shardc::explainCommand(const JobOptions &options) {
   e.count(*compiled->module);
   e.step = movementsOf(*compiled->module, "step");
   e.eval = movementsOf(*compiled->module, "eval");
+  PipelineOptions toExec{options.dumpDir, options.timing, Stage::Exec};
+  if (failed(runPipeline(*compiled->module, Stage::Exec, toExec)))
+    return 1;
+  e.memory = *memoryPeak(*compiled->module);
   options.json ? printJson(e) : printText(e);
   return 0;
 }

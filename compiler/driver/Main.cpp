@@ -37,11 +37,13 @@ int main(int argc, char **argv) {
       ->required();
   emit->callback([&] { exitCode = emitCommand(options, stage); });
 
-  CLI::App *explain =
-      app.add_subcommand("explain", "the plan's rules, every parameter's layout, every collective");
+  CLI::App *explain = app.add_subcommand(
+      "explain", "the plan's rules, every parameter's layout, a rank's memory, collectives");
   addJobOptions(*explain, options);
   explain->add_flag("--json", options.json, "as JSON");
-  explain->callback([&] { exitCode = explainCommand(options); });
+  std::string why;
+  explain->add_option("--why", why, "which rules place this weight, or the weights of this module: h.0.mlp");
+  explain->callback([&] { exitCode = why.empty() ? explainCommand(options) : whyCommand(options, why); });
 
   CLI::App *verify = app.add_subcommand("verify", "compare the placed program with one device, by value");
   addJobOptions(*verify, options);

@@ -4,6 +4,15 @@
 #include "dialects/nn/Nn.h"
 
 #include "dialects/dist/DistDialect.h.inc"
+
+namespace dist {
+class RuleAttr;
+/// Hears that `rule` asks for `meshAxis` for `axis`, and which rule has it: this one, an earlier one, or none
+/// that the plan knows of (the value is partial over it).
+using PlaceListener =
+    llvm::function_ref<void(mlir::StringAttr axis, RuleAttr rule, mlir::StringAttr meshAxis, RuleAttr owner)>;
+} // namespace dist
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/dist/DistAttrs.h.inc"
 

@@ -64,8 +64,10 @@ def Dist_PlanAttr : Dist_Attr<"Plan", "plan"> {
   let extraClassDeclaration = [{
     /// The whole rule. `kind` is a value of `nn.kind` or empty; mesh axes in `taken` are not given away (the
     /// value is partial over them). Fails, through `error`, where two rules of a level claim one mesh axis.
+    /// `listener`, where there is one, hears of each mesh axis that a matching rule asks for.
     ::mlir::FailureOr<::nn::Placement> place(::llvm::ArrayRef<::mlir::StringAttr> names, ::llvm::StringRef kind,
-                                             ::nn::EmitError error, ::llvm::ArrayRef<::mlir::StringAttr> taken = {}) const;
+                                             ::nn::EmitError error, ::llvm::ArrayRef<::mlir::StringAttr> taken = {},
+                                             ::dist::PlaceListener listener = {}) const;
     /// Levels that only tensors of this kind at rest read.
     ::llvm::ArrayRef<::dist::LevelAttr> atRest(::llvm::StringRef kind) const;
     /// Size of a mesh axis; 0 when the mesh has none of this name.

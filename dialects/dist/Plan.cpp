@@ -32,27 +32,31 @@ static LogicalResult reportClaim(nn::EmitError error, StringAttr meshAxis, Strin
 }
 
 FailureOr<nn::Placement> PlanAttr::place(ArrayRef<StringAttr> names, StringRef kind, nn::EmitError error,
-                                         ArrayRef<StringAttr> taken) const {
+                                         ArrayRef<StringAttr> taken, PlaceListener listener) const {
   nn::Placement placement;
-  llvm::SmallDenseSet<StringAttr> given(taken.begin(), taken.end());
+  llvm::SmallDenseMap<StringAttr, RuleAttr> given; // mesh axis -> the rule that has it
+  for (StringAttr meshAxis : taken)
+    given[meshAxis] = RuleAttr();
   for (ArrayRef<LevelAttr> levels : {getRules(), atRest(kind)})
     for (LevelAttr level : levels) {
-      llvm::SmallDenseMap<StringAttr, StringAttr> claims; // mesh axis -> axis, of this level
+      llvm::SmallDenseMap<StringAttr, RuleAttr> claims; // the same, of this level
       for (RuleAttr rule : level.getRules()) {
         if (!llvm::is_contained(names, rule.getAxis()))
           continue;
         for (StringAttr meshAxis : rule.getMesh()) {
-          if (given.contains(meshAxis))
+          auto had = given.find(meshAxis);
+          if (listener)
+            listener(rule.getAxis(), rule, meshAxis, had == given.end() ? rule : had->second);
+          if (had != given.end())
             continue;
-          auto [claim, isFirst] = claims.insert({meshAxis, rule.getAxis()});
+          auto [claim, isFirst] = claims.insert({meshAxis, rule});
           if (!isFirst)
-            return reportClaim(error, meshAxis, claim->second, rule.getAxis());
+            return reportClaim(error, meshAxis, claim->second.getAxis(), rule.getAxis());
           if (sizeOf(meshAxis) > 1)
             placement[rule.getAxis()].push_back(meshAxis);
         }
       }
-      for (auto [meshAxis, axis] : claims)
-        given.insert(meshAxis);
+      given.insert(claims.begin(), claims.end());
     }
   return placement;
 }

@@ -38,8 +38,8 @@ using Sizes = std::map<std::string, int64_t>;
 
 class PlanBuilder {
 public:
-  PlanBuilder(ModuleOp module, const Job &job, Diagnostics &diags)
-      : module(module), job(job), diags(diags),
+  PlanBuilder(ModuleOp module, const Job &job, Diagnostics &diags, WrittenRules *written)
+      : module(module), job(job), diags(diags), written(written),
         scope(job.model,
               {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value}),
         padding(job, scope) {
@@ -419,10 +419,13 @@ private:
     SmallVector<dist::LevelAttr> attrs;
     for (const std::vector<Rule> &level : levels) {
       SmallVector<dist::RuleAttr> rules;
-      for (const Rule &rule : level)
+      for (const Rule &rule : level) {
         rules.push_back(dist::RuleAttr::get(
             context, str(rule.axis),
             llvm::map_to_vector(rule.meshAxes, [&](const std::string &m) { return str(m); })));
+        if (written)
+          written->insert({rules.back(), rule.written});
+      }
       if (!rules.empty())
         attrs.push_back(dist::LevelAttr::get(context, rules));
     }
@@ -432,6 +435,7 @@ private:
   ModuleOp module;
   const Job &job;
   Diagnostics &diags;
+  WrittenRules *written;
   const Scope scope;
   const Padding padding;
   std::map<std::string, int64_t> mesh; // degrees as written
@@ -447,8 +451,8 @@ private:
 
 } // namespace
 
-dist::PlanAttr buildPlan(ModuleOp module, const Job &job, Diagnostics &diags) {
-  return PlanBuilder(module, job, diags).run();
+dist::PlanAttr buildPlan(ModuleOp module, const Job &job, Diagnostics &diags, WrittenRules *written) {
+  return PlanBuilder(module, job, diags, written).run();
 }
 
 } // namespace shardc::frontend::build

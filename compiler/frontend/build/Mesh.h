@@ -16,7 +16,11 @@
 
 namespace shardc::frontend::build {
 
-/// The plan of a finished program; null after reporting errors.
-dist::PlanAttr buildPlan(mlir::ModuleOp module, const Job &job, Diagnostics &diags);
+/// The rule of the job that a rule of the plan comes from.
+using WrittenRules = llvm::MapVector<dist::RuleAttr, const AxisRule *>;
+
+/// The plan of a finished program; null after reporting errors. Notes in `written` where its rules come from.
+dist::PlanAttr buildPlan(mlir::ModuleOp module, const Job &job, Diagnostics &diags,
+                         WrittenRules *written = nullptr);
 
 } // namespace shardc::frontend::build
