@@ -138,13 +138,18 @@ void printText(const Explanation &e) {
     fmt::print("  none\n");
   rows = {{"collective", "over", "count", "sent by a rank"}};
   double total = 0;
+  std::map<std::string, double> byMeshAxes;
   for (const Movement &m : e.step) {
-    rows.push_back({m.kind, fmt::format("{}", fmt::join(e.meshNames(m.meshAxes), " x ")), withCommas(m.count),
-                    bytesText(m.bytes)});
+    const std::string over = fmt::format("{}", fmt::join(e.meshNames(m.meshAxes), " x "));
+    rows.push_back({m.kind, over, withCommas(m.count), bytesText(m.bytes)});
     total += m.bytes;
+    byMeshAxes[over] += m.bytes;
   }
+  std::vector<std::string> sums;
+  for (const auto &[over, bytes] : byMeshAxes)
+    sums.push_back(fmt::format("{} over {}", bytesText(bytes), over));
   if (!e.step.empty())
-    fmt::print("{}  {} in all\n", table(rows, 2), bytesText(total));
+    fmt::print("{}  {} in all: {}\n", table(rows, 2), bytesText(total), fmt::join(sums, ", "));
 }
 
 Json movementsJson(const std::vector<Movement> &movements, const MeshNames &written) {

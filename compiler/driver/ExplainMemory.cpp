@@ -59,14 +59,15 @@ std::vector<Group> groupsOf(const MemoryPeak &peak, MemoryKind kind) {
   return groups;
 }
 
-/// The largest groups: `4 h.*_saved in micro 6.0 MiB, ...`
+/// The largest groups: `x_saved in micro (4) 22.1 MiB, ...`
 std::string largestOf(const MemoryPeak &peak, MemoryKind kind) {
   constexpr size_t shown = 2;
   std::vector<Group> groups = groupsOf(peak, kind);
   std::vector<std::string> texts;
   for (const Group &group : llvm::ArrayRef(groups).take_front(shown))
-    texts.push_back(fmt::format("{}{} {}", group.count > 1 ? fmt::format("{} x ", group.count) : "",
-                                group.name, bytesText(static_cast<double>(group.bytes))));
+    texts.push_back(fmt::format("{}{} {}", group.name,
+                                group.count > 1 ? fmt::format(" ({})", group.count) : "",
+                                bytesText(static_cast<double>(group.bytes))));
   if (groups.size() > shown)
     texts.push_back("...");
   return fmt::format("{}", fmt::join(texts, ", "));
