@@ -61,42 +61,81 @@ const std::vector<std::vector<std::string>> roles = {{"batch"},
                                                      {"heads"},
                                                      {"mlp", "vocab"}};
 
+/// One level: tensor axes, and the mesh axes that each takes in order.
+using Level = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+std::string textOf(const Level &level) {
+  std::string text;
+  for (const auto &[axis, meshAxes] : level) {
+    std::string list;
+    for (const std::string &meshAxis : meshAxes)
+      list += (list.empty() ? "" : ", ") + meshAxis;
+    text += (text.empty() ? "" : ", ") + axis + ": " + (meshAxes.size() > 1 ? "[" + list + "]" : list);
+  }
+  return "{" + text + "}";
+}
+
+/// Gives the mesh axis to the axes of `role`: in a level of its own, or with others in one that is there.
+void addLevel(Dice &dice, std::vector<Level> &levels, const std::vector<std::string> &role,
+              const std::string &meshAxis) {
+  Level alone;
+  for (const std::string &axis : role)
+    alone.push_back({axis, {meshAxis}});
+  for (Level &level : levels) {
+    bool isSame = level.size() == role.size();
+    for (size_t i = 0; isSame && i < role.size(); ++i)
+      isSame = level[i].first == role[i];
+    if (!isSame || dice.chance(0.4))
+      continue;
+    bool isMajor = dice.chance(0.5);
+    for (auto &[axis, meshAxes] : level)
+      meshAxes.insert(isMajor ? meshAxes.begin() : meshAxes.end(), meshAxis);
+    return;
+  }
+  levels.push_back(alone);
+}
+
 Plan randomPlan(Dice &dice) {
   Plan plan;
-  std::string mesh;
-  std::vector<std::string> levels;
+  std::vector<std::string> mesh; // `dp: 2`
+  std::vector<Level> levels;
   int64_t world = 1, most = dice.chance(0.15) ? 64 : 8;
-  for (const std::string &name : {"dp", "tp", "cp"}) {
-    int64_t size = dice.oneOf<int64_t>({1, 2, 2, 2, 3, 4, 8});
-    if (world * size > most || dice.chance(0.2))
+  bool isWide = dice.chance(0.1); // up to five mesh axes
+  if (isWide)
+    most = 32;
+  for (const std::string &name : {"dp", "tp", "cp", "ep", "sp"}) {
+    int64_t size = isWide ? 2 : dice.oneOf<int64_t>({1, 2, 2, 2, 3, 4, 8});
+    if (world * size > most || dice.chance(isWide ? 0.1 : 0.2) || (!isWide && (name == "ep" || name == "sp")))
       continue;
     world *= size;
-    mesh += (mesh.empty() ? "" : ", ") + name + ": " + number(size);
+    mesh.push_back(name + ": " + number(size));
     std::vector<std::string> role = dice.oneOf(roles);
     if (name == "dp" && dice.chance(0.6))
       role = {"batch"};
-    std::string level;
-    for (const std::string &axis : role) {
-      level += (level.empty() ? "" : ", ") + axis + ": " + name;
+    for (const std::string &axis : role)
       plan.divisor.emplace(axis, 1).first->second *= size;
-    }
-    levels.push_back("{" + level + "}");
+    addLevel(dice, levels, role, name);
     // Wherever the mesh axis is still free, often the sequence, sometimes anything.
     if (role[0] != "seq" && dice.chance(0.5)) {
       std::string axis = dice.chance(0.7) ? "seq" : dice.oneOf<std::string>({"embed", "batch", "vocab"});
       if (std::find(role.begin(), role.end(), axis) == role.end()) {
-        levels.push_back("{" + axis + ": " + name + "}");
+        addLevel(dice, levels, {axis}, name);
         plan.divisor.emplace(axis, 1).first->second *= size;
       }
     }
   }
   if (dice.chance(0.3))
     dice.shuffle(levels);
+  if (dice.chance(0.3))
+    dice.shuffle(mesh);
   if (plan.divisor.contains("batch"))
     plan.dataRanks = plan.divisor["batch"];
-  plan.text = "{mesh: {" + mesh + "}, shard: [";
+  plan.text = "{mesh: {";
+  for (size_t i = 0; i < mesh.size(); ++i)
+    plan.text += (i ? ", " : "") + mesh[i];
+  plan.text += "}, shard: [";
   for (size_t i = 0; i < levels.size(); ++i)
-    plan.text += (i ? ", " : "") + levels[i];
+    plan.text += (i ? ", " : "") + textOf(levels[i]);
   plan.text += "]";
   return plan;
 }
