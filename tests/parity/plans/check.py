@@ -25,12 +25,14 @@ PLANS = {
     "tp2": ["plan=tp"],
     "tp2_sp": ["plan=tp_sp"],
     "dp2_tp2_sp": ["plan=dp_tp_sp"],
+    "vocab4": ["plan={mesh: {tp: 4}, shard: [{vocab: tp}, {seq: tp}]}"],  # 258 tokens, padded to 260
+    "tp6_sp": ["plan=tp_sp", "plan.mesh.tp=6"],  # of Llama: 2 heads of keys cut tp into 2 x 3
 }
-RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4}
+RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4, "vocab4": 4, "tp6_sp": 6}
 # What runs without --all: of every model one plan of each kind, of GPT-2 all of them.
 USUAL = {
     "gpt2": PLANS.keys(),
-    "llama": ("single", "ddp4", "tp2_sp", "dp2_tp2_sp"),
+    "llama": ("single", "ddp4", "dp2_tp2_sp", "tp6_sp"),
     "qwen3": ("single", "ddp2", "tp2", "dp2_tp2_sp"),
 }
 DUMPED = ["gradients", "m", "v", "weights"]
@@ -41,6 +43,8 @@ def cases(model, run_all):
     make the bar."""
     turn = list(USUAL).index(model)
     for index, plan in enumerate(PLANS):
+        if plan == "tp6_sp" and model != "llama":
+            continue  # 6 divides none of the others' sizes
         for microbatches in (1, 3):
             usual = plan in USUAL[model] and (index + turn) % 2 == microbatches // 2
             if run_all or usual or plan == "single":
