@@ -52,6 +52,13 @@ bool sameScalar(const Node &a, const Node &b) {
   return a.kind == b.kind && a.isScalar() && a.text == b.text;
 }
 
+/// A list (`layer_types`) is what is expected if each of its items is.
+bool isExpected(const Node &value, const Node &wanted) {
+  if (value.kind == Node::Kind::List)
+    return std::ranges::all_of(value.items, [&](const Node &item) { return sameScalar(item, wanted); });
+  return sameScalar(value, wanted);
+}
+
 class Importer {
 public:
   Importer(ModelSpec &model, Diagnostics &diags) : model(model), diags(diags) {}
@@ -97,7 +104,7 @@ private:
     for (const auto &[name, wanted] : model.hf.expect) {
       if (name.value != entry.key)
         continue;
-      if (!sameScalar(entry.value, wanted))
+      if (!isExpected(entry.value, wanted))
         diags
             .error(entry.keyAt, fmt::format("'{}' is {}, but model '{}' computes only {}", entry.key,
                                             entry.value.describe(), model.name.value, wanted.describe()))

@@ -3,8 +3,8 @@
 //   plan-judge JOB [--set KEY=VALUE]... --start FILE --single DIR... [NAME=DIR]...
 //
 // JOB with the overrides is the job on one device. FILE holds the weights that training starts from, DIR what
-// a run dumped: --single of one rank, once or more; NAME=DIR of a plan. Prints a line for each run and all tensors that
-// break the rule; exits with 1 if any does.
+// a run dumped: --single of one rank, once or more; NAME=DIR of a plan. Prints a line for each run and all
+// tensors that break the rule; exits with 1 if any does.
 //
 //===----------------------------------------------------------------------===//
 #include "tests/parity/plans/Rule.h"
@@ -14,7 +14,6 @@
 
 #include "fmt/format.h"
 
-#include <algorithm>
 #include <filesystem>
 
 using namespace shardc;
@@ -44,20 +43,6 @@ Arguments readArguments(int argc, char **argv) {
       arguments.job = word;
   }
   return arguments;
-}
-
-/// One line: the tensor that comes nearest to its bar, or breaks it by most. Then all that break it.
-bool report(const std::string &run, const std::vector<Finding> &findings) {
-  auto nearest = std::ranges::max_element(findings, {}, [](const Finding &f) { return f.error / f.allowed; });
-  auto broken = std::ranges::count_if(findings, [](const Finding &f) { return !f.holds(); });
-  fmt::print("{:<24} {} of {} tensors; nearest to its bar: {} {}, {:.1e} of {:.1e}\n", run,
-             findings.size() - size_t(broken), findings.size(), nearest->what, nearest->name, nearest->error,
-             nearest->allowed);
-  for (const Finding &finding : findings)
-    if (!finding.holds())
-      fmt::print("  {} {}: off by {:.2e}, allowed {:.2e}\n", finding.what, finding.name, finding.error,
-                 finding.allowed);
-  return broken == 0;
 }
 
 int judge(const Arguments &arguments) {

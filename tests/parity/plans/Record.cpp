@@ -13,11 +13,18 @@ Tensors readTensors(const std::string &path) {
   rt::SafetensorsReader reader(path);
   Tensors tensors;
   for (const rt::TensorInfo &info : reader.tensors()) {
+    std::vector<double> &tensor = tensors[info.name];
+    tensor.resize(static_cast<size_t>(info.elements()));
+    if (info.dtype == rt::DType::F64) {
+      reader.readBlock(info, 0, tensor.data(), info.elements());
+      continue;
+    }
     if (info.dtype != rt::DType::F32)
-      throw std::runtime_error(path + ": " + info.name + " is " + rt::dtypeName(info.dtype) + ", not F32");
-    std::vector<float> values(static_cast<size_t>(info.elements()));
+      throw std::runtime_error(path + ": " + info.name + " is " + rt::dtypeName(info.dtype) +
+                               ", not F32 or F64");
+    std::vector<float> values(tensor.size());
     reader.readBlock(info, 0, values.data(), info.elements());
-    tensors[info.name].assign(values.begin(), values.end());
+    tensor.assign(values.begin(), values.end());
   }
   return tensors;
 }

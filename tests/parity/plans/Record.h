@@ -21,7 +21,7 @@ struct Record {
   Tensors m, v, weights;      // after the last step
 };
 
-/// Tensors of one safetensors file. Throws std::runtime_error, naming the file.
+/// Tensors of one safetensors file, in f32 or f64. Throws std::runtime_error, naming the file.
 Tensors readTensors(const std::string &path);
 
 /// DIR/{gradients,m,v,weights}.safetensors and DIR/metrics.jsonl. Throws std::runtime_error.

@@ -1,8 +1,10 @@
 //===- Rule.cpp - the one numeric rule --------------------------------------===//
 #include "tests/parity/plans/Rule.h"
 
+#include "fmt/format.h"
 #include "llvm/ADT/STLExtras.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -79,6 +81,11 @@ std::vector<Pair> pairsOf(const Reference &reference, const Record &run) {
 
 } // namespace
 
+Finding compare(const std::string &what, const std::string &name, const std::vector<double> &x,
+                const std::vector<double> &r) {
+  return {what, name, errorOf({what, name, x, r, largest(r)}), 0};
+}
+
 std::vector<Finding> judgeSingle(const Reference &reference, const Record &single) {
   std::vector<Finding> findings;
   for (const Pair &pair : pairsOf(reference, single)) {
@@ -101,6 +108,19 @@ std::vector<Finding> judgePlan(const Reference &reference, const std::vector<Rec
   for (auto [finding, most] : llvm::zip_equal(findings, ofSingles))
     finding.allowed += 2 * most;
   return findings;
+}
+
+bool report(const std::string &run, const std::vector<Finding> &findings) {
+  auto nearest = std::ranges::max_element(findings, {}, [](const Finding &f) { return f.error / f.allowed; });
+  auto broken = std::ranges::count_if(findings, [](const Finding &f) { return !f.holds(); });
+  fmt::print("{:<24} {} of {} tensors; nearest to its bar: {} {}, {:.1e} of {:.1e}\n", run,
+             findings.size() - size_t(broken), findings.size(), nearest->what, nearest->name, nearest->error,
+             nearest->allowed);
+  for (const Finding &finding : findings)
+    if (!finding.holds())
+      fmt::print("  {} {}: off by {:.2e}, allowed {:.2e}\n", finding.what, finding.name, finding.error,
+                 finding.allowed);
+  return broken == 0;
 }
 
 } // namespace shardc::parity

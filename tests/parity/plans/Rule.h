@@ -36,4 +36,12 @@ std::vector<Finding> judgeSingle(const Reference &reference, const Record &singl
 std::vector<Finding> judgePlan(const Reference &reference, const std::vector<Record> &singles,
                                const Record &plan);
 
+/// How far one tensor is off; what is allowed is for the caller to say.
+Finding compare(const std::string &what, const std::string &name, const std::vector<double> &x,
+                const std::vector<double> &r);
+
+/// Prints one line, on the tensor that comes nearest to its bar or breaks it by most, and all that break it.
+/// Whether none does.
+bool report(const std::string &run, const std::vector<Finding> &findings);
+
 } // namespace shardc::parity
