@@ -99,7 +99,8 @@ private:
     }
   }
 
-  /// What bears the same path and kind in @init, @step and @eval is the same memory.
+  /// What bears the same path and kind in @init, @step and @eval is the same memory; a function between them
+  /// may take it gathered.
   void uniteEntries(nn::FuncOp func) {
     auto visit = [&](std::optional<ArrayAttr> attributes, ValueRange values) {
       for (auto [index, value] : llvm::enumerate(values)) {
@@ -108,7 +109,7 @@ private:
           continue;
         auto [first, isNew] =
             entryValues.insert({{here.get(nn::pathAttrName), here.get(nn::kindAttrName)}, value});
-        if (!isNew && first->second.getType() == value.getType())
+        if (!isNew && nn::strip(first->second.getType()) == nn::strip(value.getType()))
           unite(first->second, value);
       }
     };

@@ -82,3 +82,31 @@ nn.func @look_up(%table: !nn.tensor<f32[embed=8, vocab=10]> {nn.kind = "paramete
   nn.return %x : !Xw
 }
 }
+
+// -----
+
+// A function between takes the weight gathered: where it is made and where it is kept, it lies alike.
+!W = !nn.tensor<f32[mlp=6, embed=8@dp]>
+!G = !nn.tensor<f32[mlp=6, embed=8]>
+!X = !nn.tensor<f32[batch=4@dp, embed=8]>
+!H = !nn.tensor<f32[batch=4@dp, mlp=6]>
+module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [[batch@dp], [embed@dp]]>} {
+// ORDER-LABEL: nn.func @product
+nn.func @product(%x: !X, %w: !G {nn.kind = "parameter", nn.path = "up"}) -> !H {
+  %y = nn.contract %x, %w over [embed] : !X, !G -> !H
+  nn.return %y : !H
+}
+// ORDER-LABEL: nn.func @use
+// ORDER: dist.all_gather %w {{.*}} : <f32[embed=8@dp, mlp=6]> -> <f32[embed=8, mlp=6]>
+nn.func @use(%x: !X, %w: !W {nn.kind = "parameter", nn.path = "up"}) -> !H {
+  %whole = dist.all_gather %w axis embed over [dp] : !W -> !G
+  %y = nn.call @product(%x, %whole) : (!X, !G) -> !H
+  nn.return %y : !H
+}
+// ORDER-LABEL: nn.func @make
+// ORDER: nn.random {{.*}} : <f32[embed=8@dp, mlp=6]>
+nn.func @make(%key: !nn.key) -> (!W {nn.kind = "parameter", nn.path = "up"}) {
+  %w = nn.random %key {std = 2.0e-2 : f64, site = 0 : i32} : !W
+  nn.return %w : !W
+}
+}
