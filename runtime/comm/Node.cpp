@@ -14,7 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto checkEvery = std::chrono::milliseconds(200);
-// A launcher that has seen a death kills everybody else: whom that hits first must not be taken for the cause.
+// A launcher that has seen a death kills everybody else: whom that hits first must not be taken for the
+// cause.
 constexpr auto launchersTime = std::chrono::milliseconds(500);
 constexpr auto claimantsTime = std::chrono::seconds(1);
 constexpr auto stoppedTooLong = std::chrono::seconds(1); // on Ctrl-Z all ranks stop together

@@ -32,8 +32,8 @@ public:
   void makeArenas(std::int64_t bytes);
 
   void look() override;
-  /// True for the one rank of the node that reports its failure and calls abort() then. Others return when it has:
-  /// a launcher kills everybody as soon as one rank leaves.
+  /// True for the one rank of the node that reports its failure and calls abort() then. Others return when it
+  /// has: a launcher kills everybody as soon as one rank leaves.
   bool claimFailure();
   /// Makes every rank of the node leave.
   void abort();
