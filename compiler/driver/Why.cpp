@@ -63,7 +63,7 @@ public:
       return *llvm::find_if(why.axes, [&](const AxisWhy &axis) { return axis.name == name.getValue(); });
     };
     auto placement = plan.place(
-        weight.type.names(), nn::kindParameter, {}, {},
+        weight.type.getAxes(), nn::kindParameter, {}, {},
         [&](mlir::StringAttr axis, dist::RuleAttr rule, mlir::StringAttr meshAxis, dist::RuleAttr owner) {
           axisOf(axis).asked.push_back(
               {written.lookup(rule), meshAxis.str(), plan.sizeOf(meshAxis), written.lookup(owner)});
@@ -80,6 +80,8 @@ private:
     std::vector<const AxisRule *> rules;
     Diagnostics ignored; // the plan was built: names are good
     for (const auto &[expanded, rule] : written) {
+      if (rule->axis.value == autoAxis)
+        continue;
       auto parts = scope.flatten(rule->axis.value, rule->axis.at, ignored);
       if (parts && parts->size() > 1 && llvm::is_contained(*parts, axis.getName().str()) &&
           expanded.getAxis() != axis.getName() && !llvm::is_contained(rules, rule))

@@ -23,11 +23,16 @@ public:
     for (const Level &level : plan.shard)
       for (const AxisRule &rule : level.rules)
         checkTensorAxis(rule.axis);
+    for (const Level &level : plan.atRest.levels)
+      for (const AxisRule &rule : level.rules)
+        if (rule.axis.value != autoAxis)
+          checkTensorAxis(rule.axis);
     checkUnusedMeshAxes();
     if (diags.size() != before)
       return;
-    for (const Level &level : plan.shard)
-      checkClaims(level);
+    for (const std::vector<Level> *levels : {&plan.shard, &plan.atRest.levels})
+      for (const Level &level : *levels)
+        checkClaims(level);
     resolveMicrobatches();
     checkSequence();
     checkVocabulary();

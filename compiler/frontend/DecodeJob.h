@@ -15,6 +15,10 @@ struct PlanDraft {
 };
 
 std::optional<PlanDraft> decodePlan(const Node &root, Diagnostics &diags);
+/// A rule `heads: tp` or `batch: [dp, ep]`, its mesh axes being the plan's.
+AxisRule decodeRule(const Entry &entry, const Plan &plan, const Node &root, Diagnostics &diags);
+/// `zero`, `parameters` and their short form into a plan whose mesh and rules are there.
+void decodeAtRest(const Node &root, Plan &plan, Diagnostics &diags);
 std::optional<Train> decodeTrain(const Node &root, Diagnostics &diags);
 
 /// Checks the parts against each other and sets the plan's micro-batches.

@@ -87,6 +87,9 @@ private:
     if (isStepAxis(axis.name.value))
       diags.error(axis.name.at,
                   fmt::format("axis '{}' is given by the job and cannot be declared", axis.name.value));
+    if (axis.name.value == autoAxis)
+      diags.error(axis.name.at, "'auto' cannot name an axis")
+          .note("rules at rest say 'auto' for whichever axis divides");
     if (entry.value.kind == Node::Kind::List) {
       for (const Node &part : entry.value.items)
         axis.product.push_back(nameAt(part));

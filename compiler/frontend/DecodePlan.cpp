@@ -20,10 +20,10 @@ int64_t Plan::worldSize() const {
   return ranks;
 }
 
-int64_t Plan::dataRanks() const {
+std::vector<Name> Plan::dataAxes() const {
   // Places the set {batch, seq}, as every level is read: each mesh axis goes once to the first match.
   std::vector<std::string_view> taken;
-  int64_t ranks = 1;
+  std::vector<Name> axes;
   for (const Level &level : shard)
     for (const AxisRule &rule : level.rules)
       for (const Name &meshName : rule.meshAxes) {
@@ -32,9 +32,51 @@ int64_t Plan::dataRanks() const {
           continue;
         taken.push_back(meshName.value);
         if (rule.axis.value == "batch")
-          ranks *= meshAxis(meshName.value)->size.value;
+          axes.push_back(meshName);
       }
+  return axes;
+}
+
+int64_t Plan::dataRanks() const {
+  int64_t ranks = 1;
+  for (const Name &name : dataAxes())
+    ranks *= meshAxis(name.value)->size.value;
   return ranks;
+}
+
+namespace {
+
+void checkMeshAxis(const Name &name, const Plan &plan, const Node &root, Diagnostics &diags) {
+  if (plan.meshAxis(name.value))
+    return;
+  std::vector<std::string> known;
+  for (const MeshAxis &axis : plan.mesh)
+    known.push_back(axis.name.value);
+  Diagnostic &error = diags.error(name.at, fmt::format("unknown mesh axis '{}'", name.value));
+  if (known.empty())
+    error.note("the mesh has no axes: write them into 'mesh'");
+  else
+    error.note(root.entry("mesh")->keyAt, fmt::format("the mesh axes are {}", listed(known, "and")));
+}
+
+} // namespace
+
+AxisRule decodeRule(const Entry &entry, const Plan &plan, const Node &root, Diagnostics &diags) {
+  AxisRule rule{{entry.key, entry.keyAt}, {}};
+  if (entry.value.kind == Node::Kind::Text)
+    rule.meshAxes.push_back({entry.value.text, entry.value.at});
+  for (const Node &item : entry.value.items)
+    rule.meshAxes.push_back({item.text, item.at});
+  if (rule.meshAxes.empty())
+    diags.error(entry.value.at, fmt::format("the rule of '{}' names no mesh axis", entry.key));
+  for (size_t i = 0; i < rule.meshAxes.size(); ++i) {
+    checkMeshAxis(rule.meshAxes[i], plan, root, diags);
+    for (size_t j = 0; j < i; ++j)
+      if (rule.meshAxes[j].value == rule.meshAxes[i].value)
+        diags.error(rule.meshAxes[i].at, fmt::format("mesh axis '{}' stands twice in the rule of '{}'",
+                                                     rule.meshAxes[i].value, entry.key));
+  }
+  return rule;
 }
 
 namespace {
@@ -53,6 +95,8 @@ public:
     checkWorld();
     for (const Node &level : root.find("shard")->items)
       decodeLevel(level);
+    if (diags.size() == before)
+      decodeAtRest(root, draft.plan, diags);
     draft.microbatches = count("microbatches");
     draft.accumulationSteps = count("gradient_accumulation_steps");
     draft.microBatchSize = count("micro_batch_size");
@@ -85,16 +129,26 @@ private:
 
   /// Degrees by the names people know, as a mesh and rules: Megatron's placement, sequence parallel included.
   void expandDegrees() {
-    const Entry *data = degree("data_parallel_replicate_degree");
+    const Entry *replicate = degree("data_parallel_replicate_degree");
+    const Entry *shard = degree("data_parallel_shard_degree");
     const Entry *tensor = degree("tensor_parallel_degree");
-    if (data && data->value.integer > 1) {
+    const Entry *sequence = degree("enable_sequence_parallel");
+    auto isOn = [](const Entry *entry) { return entry && entry->value.integer > 1; };
+    if (isOn(replicate) && isOn(shard)) {
+      addMeshAxis("replicate", replicate->keyAt, replicate->value);
+      addMeshAxis("shard", shard->keyAt, shard->value);
+      Level batch = level(*replicate, {"batch"}, "replicate");
+      batch.rules[0].meshAxes.push_back({"shard", shard->keyAt});
+      draft.plan.shard.push_back(std::move(batch));
+    } else if (const Entry *data = isOn(shard) ? shard : isOn(replicate) ? replicate : nullptr) {
       addMeshAxis("dp", data->keyAt, data->value);
       draft.plan.shard.push_back(level(*data, {"batch"}, "dp"));
     }
-    if (tensor && tensor->value.integer > 1) {
+    if (isOn(tensor)) {
       addMeshAxis("tp", tensor->keyAt, tensor->value);
       draft.plan.shard.push_back(level(*tensor, {"heads", "mlp", "vocab"}, "tp"));
-      draft.plan.shard.push_back(level(*tensor, {"seq"}, "tp"));
+      if (!sequence || sequence->value.boolean)
+        draft.plan.shard.push_back(level(*tensor, {"seq"}, "tp"));
     }
   }
 
@@ -122,39 +176,8 @@ private:
     if (node.entries.empty())
       diags.error(node.at, "a level of 'shard' has no rules");
     for (const Entry &entry : node.entries)
-      level.rules.push_back(decodeRule(entry));
+      level.rules.push_back(decodeRule(entry, draft.plan, root, diags));
     draft.plan.shard.push_back(std::move(level));
-  }
-
-  AxisRule decodeRule(const Entry &entry) {
-    AxisRule rule{{entry.key, entry.keyAt}, {}};
-    if (entry.value.kind == Node::Kind::Text)
-      rule.meshAxes.push_back({entry.value.text, entry.value.at});
-    for (const Node &item : entry.value.items)
-      rule.meshAxes.push_back({item.text, item.at});
-    if (rule.meshAxes.empty())
-      diags.error(entry.value.at, fmt::format("the rule of '{}' names no mesh axis", entry.key));
-    for (size_t i = 0; i < rule.meshAxes.size(); ++i) {
-      checkMeshAxis(rule.meshAxes[i]);
-      for (size_t j = 0; j < i; ++j)
-        if (rule.meshAxes[j].value == rule.meshAxes[i].value)
-          diags.error(rule.meshAxes[i].at, fmt::format("mesh axis '{}' stands twice in the rule of '{}'",
-                                                       rule.meshAxes[i].value, entry.key));
-    }
-    return rule;
-  }
-
-  void checkMeshAxis(const Name &name) {
-    if (draft.plan.meshAxis(name.value))
-      return;
-    std::vector<std::string> known;
-    for (const MeshAxis &axis : draft.plan.mesh)
-      known.push_back(axis.name.value);
-    Diagnostic &error = diags.error(name.at, fmt::format("unknown mesh axis '{}'", name.value));
-    if (known.empty())
-      error.note("the mesh has no axes: write them into 'mesh'");
-    else
-      error.note(root.entry("mesh")->keyAt, fmt::format("the mesh axes are {}", listed(known, "and")));
   }
 
   const Node &root;

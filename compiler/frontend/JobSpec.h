@@ -28,15 +28,28 @@ struct Level {
   std::vector<AxisRule> rules;
 };
 
+/// Where weights, gradients and optimizer state lie while no computation on activations reads them.
+struct AtRest {
+  /// What rests: 1 optimizer state (and gradients, once they are reduced), 2 gradients while they are summed
+  /// too, 3 weights too.
+  int stage = 0;
+  std::vector<Level> levels; ///< read after the plan's; one for the axis `auto`, if given, is the last
+  bool reduceLast = true;    ///< gradients are reduced once a step, not by each micro-batch
+  bool reshardAfterForward = true;
+};
+
 struct Plan {
   Name name;                  ///< of its file, or `inline`
   std::vector<MeshAxis> mesh; ///< slowest axis first
   std::vector<Level> shard;
+  AtRest atRest;
   Located<int64_t> microbatches; ///< per step, each of global_batch_size / microbatches sequences
 
   int64_t worldSize() const;
   const MeshAxis *meshAxis(std::string_view name) const;
-  /// Ranks among which the batch is divided: by `batch` rules, after earlier levels had their choice.
+  /// Mesh axes that divide the batch: by `batch` rules, after earlier levels had their choice.
+  std::vector<Name> dataAxes() const;
+  /// Ranks among which the batch is divided.
   int64_t dataRanks() const;
 };
 

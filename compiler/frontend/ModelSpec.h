@@ -125,6 +125,9 @@ std::optional<ModelSpec> decodeModel(const Node &root, const Node *library, Diag
 /// `key: value` of a config map, with its expression parsed.
 std::optional<ConfigEntry> decodeConfigEntry(const Entry &entry, Diagnostics &diags);
 
+/// The axis of a rule at rest that leaves the choice to sizes; no model's axis.
+inline constexpr std::string_view autoAxis = "auto";
+
 /// The two axes that every model has without declaring them.
 inline bool isStepAxis(std::string_view axis) {
   return axis == "batch" || axis == "seq";

@@ -46,6 +46,13 @@ public:
     for (const Level &level : job.plan.shard)
       for (const AxisRule &rule : level.rules)
         addDegrees(rule);
+    for (const Level &level : job.plan.atRest.levels)
+      for (const AxisRule &rule : level.rules)
+        if (rule.axis.value != autoAxis)
+          addDegrees(rule);
+        else // any axis may be the largest
+          for (const AxisSpec &axis : job.model.axes)
+            addDegrees({axis.name, rule.meshAxes});
   }
 
   std::optional<ShrunkJob> run(Diagnostics &diags) {

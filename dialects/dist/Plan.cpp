@@ -31,29 +31,55 @@ static LogicalResult reportClaim(nn::EmitError error, StringAttr meshAxis, Strin
   });
 }
 
-FailureOr<nn::Placement> PlanAttr::place(ArrayRef<StringAttr> names, StringRef kind, nn::EmitError error,
+StringRef PlanAttr::kindWhileSummed(StringRef kind) const {
+  return getReduceLast() && kind == nn::kindGradient ? StringRef() : kind;
+}
+
+/// `*@dp`: the axis with the largest part that the mesh axis divides; of equals the first by name.
+static StringAttr largestAxis(PlanAttr plan, ArrayRef<nn::AxisAttr> axes, const nn::Placement &placement,
+                              StringAttr meshAxis) {
+  StringAttr best;
+  int64_t largest = 0;
+  for (nn::AxisAttr axis : axes) {
+    int64_t part = axis.getSize() / plan.sizeOf(placement.lookup(axis.getName()));
+    bool isLarger = part > largest || (part == largest && axis.getName().getValue() < best.getValue());
+    if (part % plan.sizeOf(meshAxis) != 0 || !isLarger)
+      continue;
+    best = axis.getName();
+    largest = part;
+  }
+  return best;
+}
+
+FailureOr<nn::Placement> PlanAttr::place(ArrayRef<nn::AxisAttr> axes, StringRef kind, nn::EmitError error,
                                          ArrayRef<StringAttr> taken, PlaceListener listener) const {
   nn::Placement placement;
   llvm::SmallDenseMap<StringAttr, RuleAttr> given; // mesh axis -> the rule that has it
   for (StringAttr meshAxis : taken)
     given[meshAxis] = RuleAttr();
+  auto hasAxis = [&](StringAttr name) {
+    return llvm::any_of(axes, [&](nn::AxisAttr axis) { return axis.getName() == name; });
+  };
   for (ArrayRef<LevelAttr> levels : {getRules(), atRest(kind)})
     for (LevelAttr level : levels) {
       llvm::SmallDenseMap<StringAttr, RuleAttr> claims; // the same, of this level
       for (RuleAttr rule : level.getRules()) {
-        if (!llvm::is_contained(names, rule.getAxis()))
+        if (!rule.isAuto() && !hasAxis(rule.getAxis()))
           continue;
         for (StringAttr meshAxis : rule.getMesh()) {
+          StringAttr axis = rule.isAuto() ? largestAxis(*this, axes, placement, meshAxis) : rule.getAxis();
+          if (!axis)
+            continue;
           auto had = given.find(meshAxis);
           if (listener)
-            listener(rule.getAxis(), rule, meshAxis, had == given.end() ? rule : had->second);
+            listener(axis, rule, meshAxis, had == given.end() ? rule : had->second);
           if (had != given.end())
             continue;
           auto [claim, isFirst] = claims.insert({meshAxis, rule});
           if (!isFirst)
             return reportClaim(error, meshAxis, claim->second.getAxis(), rule.getAxis());
           if (sizeOf(meshAxis) > 1)
-            placement[rule.getAxis()].push_back(meshAxis);
+            placement[axis].push_back(meshAxis);
         }
       }
       given.insert(claims.begin(), claims.end());
@@ -92,7 +118,7 @@ PlanAttr dist::planOf(Operation *op) {
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> error, ArrayRef<MeshAxisAttr> mesh,
                                ArrayRef<LevelAttr> rules, ArrayRef<LevelAttr> parameter,
-                               ArrayRef<LevelAttr> gradient, ArrayRef<LevelAttr> optimizerState) {
+                               ArrayRef<LevelAttr> gradient, ArrayRef<LevelAttr> optimizerState, bool, bool) {
   llvm::SmallDenseSet<StringAttr> known;
   for (MeshAxisAttr axis : mesh) {
     if (axis.getSize() < 1)
@@ -105,6 +131,10 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> error, ArrayRe
     for (LevelAttr level : levels) {
       llvm::SmallDenseSet<StringAttr> axes;
       for (RuleAttr rule : level.getRules()) {
+        if (rule.isAuto() && levels.data() == rules.data())
+          return error() << "a rule for whichever axis is the largest holds at rest only";
+        if (rule.isAuto() && level.getRules().size() > 1)
+          return error() << "a rule for whichever axis is the largest must be a level of its own";
         if (!axes.insert(rule.getAxis()).second)
           return error() << "axis '" << rule.getAxis().getValue() << "' stands twice in one level";
         llvm::SmallDenseSet<StringAttr> seen;
@@ -139,7 +169,9 @@ Attribute RuleAttr::parse(AsmParser &parser, Type) {
   StringAttr axis, meshAxis;
   SmallVector<StringAttr> mesh;
   SMLoc loc = parser.getCurrentLocation();
-  if (nn::parseName(parser, axis))
+  if (succeeded(parser.parseOptionalStar()))
+    axis = StringAttr::get(parser.getContext());
+  else if (nn::parseName(parser, axis))
     return {};
   while (succeeded(parser.parseOptionalSymbolName(meshAxis)))
     mesh.push_back(meshAxis);
@@ -150,7 +182,10 @@ Attribute RuleAttr::parse(AsmParser &parser, Type) {
   return get(parser.getContext(), axis, mesh);
 }
 void RuleAttr::print(AsmPrinter &printer) const {
-  printer.printKeywordOrString(getAxis().getValue());
+  if (isAuto())
+    printer << "*";
+  else
+    printer.printKeywordOrString(getAxis().getValue());
   for (StringAttr meshAxis : getMesh())
     printer.printSymbolName(meshAxis.getValue());
 }
@@ -182,6 +217,7 @@ void LevelAttr::print(AsmPrinter &printer) const {
 Attribute PlanAttr::parse(AsmParser &parser, Type) {
   SmallVector<MeshAxisAttr> mesh;
   SmallVector<LevelAttr> rules, parameter, gradient, optimizerState;
+  bool reduceLast = false, keepGathered = false;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseKeyword("mesh") || parser.parseEqual() || parseList(parser, mesh) ||
       parser.parseComma() || parser.parseKeyword("rules") || parser.parseEqual() || parseList(parser, rules))
@@ -189,8 +225,20 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   while (succeeded(parser.parseOptionalComma())) {
     StringRef kind;
     SMLoc kindLoc = parser.getCurrentLocation();
-    if (parser.parseKeyword(&kind) || parser.parseEqual())
+    if (parser.parseKeyword(&kind))
       return {};
+    if (kind == "keep_gathered") {
+      keepGathered = true;
+      continue;
+    }
+    if (parser.parseEqual())
+      return {};
+    if (kind == "reduce_gradients") {
+      if (parser.parseKeyword("last"))
+        return {};
+      reduceLast = true;
+      continue;
+    }
     SmallVector<LevelAttr> *levels = llvm::StringSwitch<SmallVector<LevelAttr> *>(kind)
                                          .Case(nn::kindParameter, &parameter)
                                          .Case(nn::kindGradient, &gradient)
@@ -207,7 +255,7 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   return PlanAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), mesh, rules,
-                              parameter, gradient, optimizerState);
+                              parameter, gradient, optimizerState, reduceLast, keepGathered);
 }
 
 void PlanAttr::print(AsmPrinter &printer) const {
@@ -224,6 +272,10 @@ void PlanAttr::print(AsmPrinter &printer) const {
   printKind(nn::kindParameter);
   printKind(nn::kindGradient);
   printKind(nn::kindOptimizerState);
+  if (getReduceLast())
+    printer << ", reduce_gradients = last";
+  if (getKeepGathered())
+    printer << ", keep_gathered";
   printer << ">";
 }
 

@@ -20,7 +20,10 @@ struct Rule {
   std::string axis;
   std::vector<std::string> meshAxes; // as the program sees them: factors, where one is cut
   bool places = false;
+
+  bool isAuto() const { return axis == autoAxis; } // no model's axis: only rules at rest have it
 };
+using Rules = std::vector<std::vector<Rule>>; // a level each
 
 /// A use of mesh axes that must divide: what degrees are possible.
 struct Constraint {
@@ -52,7 +55,9 @@ public:
     const size_t before = diags.size();
     factorMesh();
     for (const Level &level : job.plan.shard)
-      expandLevel(level);
+      expandLevel(level, levels);
+    for (const Level &level : job.plan.atRest.levels)
+      expandLevel(level, restLevels);
     if (diags.size() != before)
       return {};
     askEverySet();
@@ -69,7 +74,7 @@ private:
 
   void factorMesh() {
     std::vector<ProductRule> divided;
-    for (const Level &level : job.plan.shard)
+    for (const Level &level : llvm::concat<const Level>(job.plan.shard, job.plan.atRest.levels))
       for (const AxisRule &rule : level.rules) {
         std::optional<ProductRule> product = productOf(rule);
         if (!product)
@@ -84,6 +89,8 @@ private:
 
   /// The rule as one about the parts of a product; nothing for one about a single axis.
   std::optional<ProductRule> productOf(const AxisRule &rule) const {
+    if (rule.axis.value == autoAxis)
+      return std::nullopt;
     Diagnostics reported; // the program was built: names and sizes are good
     const auto parts = scope.flatten(rule.axis.value, rule.axis.at, reported);
     if (!parts || parts->size() == 1)
@@ -113,7 +120,7 @@ private:
 
   //===-- rules ------------------------------------------------------------===//
 
-  void expandLevel(const Level &level) {
+  void expandLevel(const Level &level, Rules &levels) {
     std::vector<Rule> rules;
     for (const AxisRule &rule : level.rules) {
       for (Rule &part : expand(rule)) {
@@ -147,9 +154,7 @@ private:
       }
       return expanded;
     }
-    Diagnostics reported;
-    const auto parts = scope.flatten(rule.axis.value, rule.axis.at, reported);
-    Rule single{&rule, parts ? parts->front() : rule.axis.value};
+    Rule single{&rule, rule.axis.value};
     for (const Name &meshAxis : rule.meshAxes)
       llvm::append_range(single.meshAxes, factorsFor(meshAxis.value));
     return {single};
@@ -172,8 +177,12 @@ private:
   /// Asks for the layout of each tensor and for the place of each op, as dist-place will.
   void askEverySet() {
     module.walk([&](nn::FuncOp func) {
-      for (BlockArgument argument : func.getBody().getArguments())
+      for (BlockArgument argument : func.getBody().getArguments()) {
         askType(argument.getType(), argument.getLoc());
+        const bool isWeight = static_cast<bool>(func.getArgAttr(argument.getArgNumber(), nn::kindAttrName));
+        if (isWeight) // what rests with it has its axes
+          askType(argument.getType(), argument.getLoc(), /*rests=*/true);
+      }
     });
     module.walk([&](nn::LayoutOpInterface op) {
       Sizes sizes;
@@ -191,29 +200,34 @@ private:
     });
   }
 
-  void askType(Type type, Location loc) {
-    if (!seen.insert(type).second)
+  void askType(Type type, Location loc, bool rests = false) {
+    if (!seen.insert({type, rests}).second)
       return;
     if (auto bundle = dyn_cast<nn::BundleType>(type))
       for (Type field : bundle.getTypes())
-        askType(field, loc);
+        askType(field, loc, rests);
     auto tensor = dyn_cast<nn::NamedTensorType>(type);
     if (!tensor)
       return;
     Sizes sizes;
     for (nn::AxisAttr axis : tensor.getAxes())
       sizes[axis.getName().str()] = axis.getSize();
-    ask(sizes, loc);
+    ask(sizes, loc, rests);
   }
 
   /// The rule: each mesh axis goes to the first rule that matches a name of the set.
-  void ask(const Sizes &sizes, Location loc) {
+  void ask(const Sizes &sizes, Location loc, bool rests = false) {
     std::set<std::string> given;
     std::map<std::string, std::vector<std::string>> placement;
     std::map<std::string, const AxisRule *> placedBy;
-    for (std::vector<Rule> &level : levels) {
+    SmallVector<std::vector<Rule> *> read = pointersTo(levels);
+    if (rests)
+      llvm::append_range(read, pointersTo(restLevels));
+    for (std::vector<Rule> *level : read) {
       std::map<std::string, Rule *> claims;
-      for (Rule &rule : level) {
+      for (Rule &rule : *level) {
+        if (rule.isAuto())
+          rule.places |= findsAxis(rule, sizes, placement, given); // it is the last, and never wrong
         if (!sizes.contains(rule.axis))
           continue;
         for (const std::string &meshAxis : rule.meshAxes) {
@@ -234,6 +248,26 @@ private:
     }
     for (const auto &[axis, meshAxes] : placement)
       constraints.insert({placedBy[axis], axis, sizes.at(axis), meshAxes});
+  }
+
+  static SmallVector<std::vector<Rule> *> pointersTo(Rules &levels) {
+    return llvm::map_to_vector(levels, [](std::vector<Rule> &level) { return &level; });
+  }
+
+  /// Whether a mesh axis of `auto` is free and divides what other rules leave of an axis.
+  bool findsAxis(const Rule &rule, const Sizes &sizes,
+                 const std::map<std::string, std::vector<std::string>> &placement,
+                 const std::set<std::string> &given) const {
+    return llvm::any_of(rule.meshAxes, [&](const std::string &meshAxis) {
+      return !given.contains(meshAxis) && llvm::any_of(sizes, [&](const auto &axis) {
+        auto placed = placement.find(axis.first);
+        int64_t left = axis.second;
+        for (const std::string &other :
+             placed == placement.end() ? std::vector<std::string>() : placed->second)
+          left /= sizeOf(other);
+        return left % sizeOf(meshAxis) == 0;
+      });
+    });
   }
 
   void reportClaim(const std::string &meshAxis, const Rule &first, const Rule &second, Location loc) {
@@ -364,7 +398,7 @@ private:
       if (!isPart && llvm::is_contained(meshAxes, meshAxis) && constraint.size % parts)
         return false;
     }
-    for (const Level &level : job.plan.shard)
+    for (const Level &level : llvm::concat<const Level>(job.plan.shard, job.plan.atRest.levels))
       for (const AxisRule &rule : level.rules)
         if (std::optional<ProductRule> product = productOf(rule))
           if (llvm::is_contained(product->meshAxes, meshAxis) && !product->isDividedBy(degrees))
@@ -397,31 +431,42 @@ private:
 
   void checkRulesPlace() {
     std::map<const AxisRule *, bool> places;
-    for (const std::vector<Rule> &level : levels)
+    for (const std::vector<Rule> &level : llvm::concat<std::vector<Rule>>(levels, restLevels))
       for (const Rule &rule : level)
         places[rule.written] |= rule.places;
-    for (const Level &level : job.plan.shard)
+    for (const Level &level : llvm::concat<const Level>(job.plan.shard, job.plan.atRest.levels))
       for (const AxisRule &rule : level.rules)
         if (!places[&rule])
           diags
               .error(rule.axis.at, fmt::format("the rule that gives axis '{}' mesh axis {} places nothing",
                                                rule.axis.value, listed(namesOf(rule), "and")))
-              .note("no tensor has the axis, or earlier levels take the mesh axis wherever it is");
+              .note(rule.axis.value == autoAxis
+                        ? "it divides no axis of a weight, or other rules take it wherever it would"
+                        : "no tensor has the axis, or earlier levels take the mesh axis wherever it is");
   }
 
   dist::PlanAttr attribute() {
     MLIRContext *context = module.getContext();
-    auto str = [&](const std::string &text) { return StringAttr::get(context, text); };
     SmallVector<dist::MeshAxisAttr> axes;
     for (const MeshAxis &axis : job.plan.mesh)
       for (const MeshFactor &factor : factors->of(axis.name.value))
-        axes.push_back(dist::MeshAxisAttr::get(context, str(factor.name), factor.size));
+        axes.push_back(dist::MeshAxisAttr::get(context, StringAttr::get(context, factor.name), factor.size));
+    const AtRest &rest = job.plan.atRest;
+    const SmallVector<dist::LevelAttr> atRest = attributes(restLevels), none;
+    const SmallVector<dist::LevelAttr> &others = rest.stage >= 1 ? atRest : none;
+    return dist::PlanAttr::get(context, axes, attributes(levels), rest.stage == 3 ? atRest : none, others,
+                               others, rest.stage >= 1 && rest.reduceLast, !rest.reshardAfterForward);
+  }
+
+  SmallVector<dist::LevelAttr> attributes(const Rules &levels) {
+    MLIRContext *context = module.getContext();
+    auto str = [&](const std::string &text) { return StringAttr::get(context, text); };
     SmallVector<dist::LevelAttr> attrs;
     for (const std::vector<Rule> &level : levels) {
       SmallVector<dist::RuleAttr> rules;
       for (const Rule &rule : level) {
         rules.push_back(dist::RuleAttr::get(
-            context, str(rule.axis),
+            context, str(rule.isAuto() ? "" : rule.axis),
             llvm::map_to_vector(rule.meshAxes, [&](const std::string &m) { return str(m); })));
         if (written)
           written->insert({rules.back(), rule.written});
@@ -429,7 +474,7 @@ private:
       if (!rules.empty())
         attrs.push_back(dist::LevelAttr::get(context, rules));
     }
-    return dist::PlanAttr::get(context, axes, attrs, {}, {}, {});
+    return attrs;
   }
 
   ModuleOp module;
@@ -442,9 +487,9 @@ private:
   std::optional<MeshFactors> factors;
   std::set<std::string> taken,
       takenBefore; // factors that products have: in all levels so far, in earlier ones
-  std::vector<std::vector<Rule>> levels;
+  Rules levels, restLevels;
   std::vector<const AxisRule *> undividedProducts;
-  llvm::DenseSet<Type> seen;
+  llvm::DenseSet<std::pair<Type, int>> seen; // and whether it was asked about at rest
   std::set<Constraint> constraints;
   std::set<std::pair<const AxisRule *, const AxisRule *>> clashes;
 };

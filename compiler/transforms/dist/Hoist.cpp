@@ -6,8 +6,8 @@
 //   gather
 // What stays: the gather of an activation. Before the call it would only live longer.
 //
-// A weight that two calls gather (forward and backward) is gathered twice: keeping it is a choice about
-// memory.
+// A weight that two calls gather (forward and backward) is gathered twice, unless the plan keeps it
+// (Simplify).
 //
 //===----------------------------------------------------------------------===//
 

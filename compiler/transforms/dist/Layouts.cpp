@@ -29,11 +29,11 @@ static bool keepsPartials(Type type, Type wanted) {
   return !tensor || !tensor.getPartial() || type == wanted;
 }
 
-//===-- placing names ------------------------------------------------------===//
+//===-- placing axes -------------------------------------------------------===//
 
-FailureOr<nn::Placement> FunctionLayouts::place(ArrayRef<StringAttr> names, StringRef kind,
+FailureOr<nn::Placement> FunctionLayouts::place(ArrayRef<nn::AxisAttr> axes, StringRef kind,
                                                 ArrayRef<StringAttr> taken) {
-  return module.plan.place(names, kind, [&] { return current->emitError(); }, taken);
+  return module.plan.place(axes, kind, [&] { return current->emitError(); }, taken);
 }
 
 Type FunctionLayouts::canonical(Type type, StringRef kind) {
@@ -51,7 +51,7 @@ Type FunctionLayouts::canonical(Type type, StringRef kind) {
     result = bundle.withTypes(fields);
   } else {
     auto tensor = cast<NamedTensorType>(type);
-    FailureOr<nn::Placement> placement = place(tensor.names(), kind);
+    FailureOr<nn::Placement> placement = place(tensor.getAxes(), kind);
     if (failed(placement))
       return {};
     result = nn::place(tensor, *placement);
@@ -61,7 +61,7 @@ Type FunctionLayouts::canonical(Type type, StringRef kind) {
 
 NamedTensorType FunctionLayouts::partialAtEdge(NamedTensorType type, StringRef kind,
                                                ArrayRef<StringAttr> mesh) {
-  auto resting = dyn_cast_or_null<NamedTensorType>(canonical(type, kind));
+  auto resting = dyn_cast_or_null<NamedTensorType>(canonical(type, module.plan.kindWhileSummed(kind)));
   if (!resting)
     return {};
   PartialAttr partial = nn::makePartial(type.getContext(), nn::ReductionKind::sum, mesh);
@@ -145,6 +145,19 @@ void FunctionLayouts::produce(Value value, Type type, StringRef kind) {
 
 //===-- ops with a layout --------------------------------------------------===//
 
+/// The axes that an op can be split along, with their sizes.
+static SmallVector<nn::AxisAttr> splitAxesOf(nn::LayoutOpInterface op) {
+  SmallVector<nn::AxisAttr> axes;
+  for (StringAttr name : op.getSplitAxes())
+    for (Type type : llvm::concat<const Type>(llvm::to_vector(op->getOperandTypes()),
+                                              llvm::to_vector(op->getResultTypes())))
+      if (auto tensor = dyn_cast<NamedTensorType>(type); tensor && tensor.has(name)) {
+        axes.push_back(tensor.find(name));
+        break;
+      }
+  return axes;
+}
+
 /// Gives operands and results the layout of the space and asks the op for its results' types.
 bool FunctionLayouts::inferOn(nn::LayoutOpInterface op, const nn::Placement &space, PartialAttr partial,
                               nn::EmitError error) {
@@ -169,7 +182,7 @@ bool FunctionLayouts::carry(nn::LayoutOpInterface op, StringRef kind) {
       return false;
     common = type.getPartial();
   }
-  auto placement = place(op.getSplitAxes(), kind, common.getMesh());
+  auto placement = place(splitAxesOf(op), kind, common.getMesh());
   if (failed(placement) || !inferOn(op, *placement, common, nullptr))
     return false;
   return llvm::all_of(llvm::zip(op->getOperands(), ops[op].operands),
@@ -201,7 +214,7 @@ LogicalResult FunctionLayouts::visitLayoutOp(nn::LayoutOpInterface op) {
     for (Value operand : op->getOperands())
       if (holdsPartial(available(operand)))
         reduce(operand);
-    auto placement = place(op.getSplitAxes(), kind);
+    auto placement = place(splitAxesOf(op), kind);
     if (failed(placement) || !inferOn(op, *placement, {}, [&] { return op->emitOpError(); }))
       return failure();
   }

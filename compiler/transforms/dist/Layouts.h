@@ -79,7 +79,7 @@ private:
   void need(mlir::Value value, mlir::Type wanted);
   bool usersMayCarry(mlir::Value value);
 
-  mlir::FailureOr<nn::Placement> place(llvm::ArrayRef<mlir::StringAttr> names, llvm::StringRef kind,
+  mlir::FailureOr<nn::Placement> place(llvm::ArrayRef<nn::AxisAttr> axes, llvm::StringRef kind,
                                        llvm::ArrayRef<mlir::StringAttr> taken = {});
   /// The layout of an accumulator's field, or of a fresh contribution that crosses a function's edge.
   nn::NamedTensorType partialAtEdge(nn::NamedTensorType type, llvm::StringRef kind,

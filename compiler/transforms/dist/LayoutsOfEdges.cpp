@@ -75,7 +75,7 @@ LogicalResult FunctionLayouts::inferOnce() {
 
 /// The type of a result that is returned as a contribution: as partial as it is.
 Type FunctionLayouts::contributionType(Value value, StringRef kind) {
-  Type type = canonical(value.getType(), kind), from = available(value);
+  Type type = canonical(value.getType(), module.plan.kindWhileSummed(kind)), from = available(value);
   if (!type)
     return {};
   return mapFields(type, [&](unsigned field) -> FailureOr<NamedTensorType> {

@@ -6,17 +6,18 @@
 //   reshard of a source                   another read, nothing is sent
 //   reshard of a pack                     reshards of its fields
 //   reshard of a reshard                  one reshard, or none
-//   two equal reshards                    one
+//   two equal reshards                    one; of a module's weights only if the plan keeps them gathered
 //   sum of reshards of partials alike     a sum of partials, reduced once
 //   of values from outside a loop         before the loop (unless it gathers: all layers would be held at
 //   once) of arguments, of results              at the call sites, or in the callee (Hoist)
 //
-// Not here: collectives (LowerReshard); what is kept gathered, which is a choice about memory.
+// Not here: collectives (LowerReshard).
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/transforms/dist/Hoist.h"
 #include "compiler/transforms/dist/Passes.h"
+#include "compiler/transforms/dist/ReshardSteps.h"
 #include "compiler/transforms/dist/Sources.h"
 
 namespace dist {
@@ -32,7 +33,10 @@ namespace {
 /// Simplifies the reshards of one function.
 class Simplifier {
 public:
-  explicit Simplifier(nn::FuncOp func) : func(func) {}
+  explicit Simplifier(nn::FuncOp func) : func(func) {
+    PlanAttr plan = planOf(func);
+    keepsGathered = plan && plan.getKeepGathered();
+  }
 
   bool run() {
     bool changed = mergeEqual();
@@ -117,9 +121,12 @@ private:
     bool changed = false;
     func.walk([&](Block *block) {
       llvm::DenseMap<std::pair<Value, Type>, ReshardOp> seen;
+      llvm::DenseMap<Value, ReshardOp> gathered;
       for (auto reshard : llvm::make_early_inc_range(block->getOps<ReshardOp>())) {
-        if (!isa<NamedTensorType>(reshard.getType()))
-          continue; // a module's weights: gathered for each call
+        if (!isa<NamedTensorType>(reshard.getType())) { // a module's weights: gathered for each call
+          changed |= keepsGathered && takeFromGathered(reshard, gathered[reshard.getOperand()]);
+          continue;
+        }
         ReshardOp &first = seen[{reshard.getOperand(), reshard.getType()}];
         if (!first) {
           first = reshard;
@@ -131,6 +138,21 @@ private:
       }
     });
     return changed;
+  }
+
+  /// What the first call gathered, for a later one that needs no more: what it does not read is sliced again.
+  bool takeFromGathered(ReshardOp reshard, ReshardOp &first) {
+    if (!first || !isLocal(first.getType(), reshard.getType())) {
+      first = reshard;
+      return false;
+    }
+    if (first.getType() == reshard.getType()) {
+      reshard.replaceAllUsesWith(first.getResult());
+      reshard.erase();
+    } else {
+      reshard->setOperand(0, first.getResult());
+    }
+    return true;
   }
 
   /// f(reshard a, reshard b) = reshard f(a, b) for partials alike and a linear f.
@@ -172,6 +194,7 @@ private:
   }
 
   nn::FuncOp func;
+  bool keepsGathered;
   SmallVector<ReshardOp> reshards;
 };
 

@@ -135,14 +135,18 @@ void FunctionLowering::finishEntry() {
 void FunctionLowering::wantGradients(nn::CallOp update) {
   nn::FuncOp callee = program.calleeOf(update);
   auto kindAt = [&](unsigned i) { return stringIn(attributesAt(callee.getArgAttrs(), i), nn::kindAttrName); };
-  std::string path;
   bool updates = false;
-  for (int tie : tiesOf(callee))
-    if (tie >= 0 && kindAt(tie) == nn::kindParameter)
-      if (auto argument = dyn_cast<BlockArgument>(resolve(update.getOperand(tie)).first)) {
-        path = stringIn(attributesAt(func.getArgAttrs(), argument.getArgNumber()), nn::pathAttrName);
-        updates = true;
-      }
+  for (unsigned i = 0; i < callee.getNumResults(); ++i)
+    updates |= stringIn(attributesAt(callee.getResAttrs(), i), nn::kindAttrName) == nn::kindParameter;
+  std::string path;
+  for (unsigned i = 0; i < update.getNumOperands(); ++i) {
+    Value weights = update.getOperand(i);
+    if (auto moved = weights.getDefiningOp<nn::CallOp>(); moved && moved.getNumOperands() == 1)
+      weights = moved.getOperand(0); // a part of the weights, where only that is updated
+    if (auto argument = dyn_cast<BlockArgument>(resolve(weights).first);
+        argument && kindAt(i) == nn::kindParameter && argument.getOwner() == &func.getBody().front())
+      path = stringIn(attributesAt(func.getArgAttrs(), argument.getArgNumber()), nn::pathAttrName);
+  }
   for (unsigned i = 0; updates && i < update.getNumOperands(); ++i) {
     if (kindAt(i) != nn::kindGradient)
       continue;

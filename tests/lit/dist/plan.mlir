@@ -12,6 +12,27 @@ module attributes {dist.plan = #dist.plan<mesh = [replica = 2, shard = 4], rules
 
 // -----
 
+// CHECK: parameter = {{\[\[}}embed@shard], [*@dp@shard]], gradient = {{\[\[}}*@dp]], reduce_gradients = last, keep_gathered>
+module attributes {dist.plan = #dist.plan<mesh = [dp = 2, shard = 4], rules = [[batch@dp@shard]],
+    parameter = [[embed@shard], [*@dp@shard]], gradient = [[*@dp]], reduce_gradients = last, keep_gathered>} {}
+
+// -----
+
+// expected-error @+1 {{a rule for whichever axis is the largest holds at rest only}}
+module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [[*@dp]]>} {}
+
+// -----
+
+// expected-error @+1 {{a rule for whichever axis is the largest must be a level of its own}}
+module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [], parameter = [[embed@dp, *@dp]]>} {}
+
+// -----
+
+// expected-error @+1 {{expected 'last'}}
+module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [], reduce_gradients = each>} {}
+
+// -----
+
 // expected-error @+1 {{mesh axis 'dp' has size 0, it must be at least 1}}
 module attributes {dist.plan = #dist.plan<mesh = [dp = 0], rules = []>} {}
 

@@ -21,6 +21,11 @@
 // REDEFINE: %{plan} = mesh = [dp = 2, tp = 2], rules = [[batch@dp], [mlp@tp], [seq@tp]], parameter = [[embed@dp]], gradient = [[embed@dp]], optimizer_state = [[embed@dp]]
 // RUN: %{check}
 
+// REDEFINE: %{plan} = mesh = [dp = 2], rules = [[batch@dp]], gradient = [[*@dp]], optimizer_state = [[*@dp]], reduce_gradients = last
+// RUN: %{check}
+// REDEFINE: %{plan} = mesh = [dp = 2, tp = 2], rules = [[batch@dp], [mlp@tp], [seq@tp]], parameter = [[*@dp]], gradient = [[*@dp]], optimizer_state = [[*@dp]], keep_gathered
+// RUN: %{check}
+
 // A movement, a copy of a source and a function that moves a bundle are gone.
 // RUN: shardc-opt %s --dist-strip | FileCheck %s
 // CHECK-NOT: dist.

@@ -65,6 +65,37 @@
 // FSDP-LABEL: nn.func @w_reshard(
 // FSDP-COUNT-4: dist.all_gather %{{.*}} axis embed over [dp]
 
+// Kept gathered: backward reads what forward gathered.
+// REDEFINE: %{plan} = mesh = [dp = 2], rules = [[batch@dp]], parameter = [[*@dp]], gradient = [[*@dp]], optimizer_state = [[*@dp]], keep_gathered
+// RUN: %{lower} | FileCheck %s --check-prefix=KEEP --implicit-check-not="= dist." --implicit-check-not="call @w_reshard"
+// KEEP-LABEL: nn.func @mlp_backward(
+// KEEP:         dist.reduce_scatter sum %{{.*}} axis embed over [dp]
+// KEEP-COUNT-3: dist.reduce_scatter sum %{{.*}} axis mlp over [dp]
+// KEEP-LABEL: nn.func @step(
+// KEEP:         %[[WHOLE:.*]] = nn.call @w_reshard(%weights)
+// KEEP:         nn.call @mlp_forward(%{{.*}}, %[[WHOLE]])
+// KEEP:         nn.call @mlp_backward(%{{.*}}, %[[WHOLE]],
+// KEEP-LABEL: nn.func @w_reshard(
+// KEEP:         dist.all_gather %{{.*}} axis embed over [dp]
+// KEEP-COUNT-3: dist.all_gather %{{.*}} axis mlp over [dp]
+
+// ZeRO-1: gradients are summed whole and scattered once after the micro-batches, the update runs on the shard, its
+// weights are gathered.
+// REDEFINE: %{plan} = mesh = [dp = 2], rules = [[batch@dp]], gradient = [[*@dp]], optimizer_state = [[*@dp]], reduce_gradients = last
+// RUN: %{lower} | FileCheck %s --check-prefix=ZERO1 --implicit-check-not="= dist." --implicit-check-not="call @w_reshard"
+// ZERO1-LABEL: nn.func @update(
+// ZERO1-COUNT-4: dist.all_gather
+// ZERO1-LABEL: nn.func @step(
+// ZERO1:         nn.loop 2
+// ZERO1:         %[[SCATTERED:.*]] = nn.call @w_reshard(
+// ZERO1:         %[[PART:.*]] = nn.call @w_reshard_0(%weights)
+// ZERO1:         nn.call @update(%[[PART]], %[[SCATTERED]])
+// ZERO1-LABEL: nn.func @w_reshard(
+// ZERO1:         dist.reduce_scatter sum %{{.*}} axis embed over [dp]
+// ZERO1-COUNT-3: dist.reduce_scatter sum %{{.*}} axis mlp over [dp]
+// ZERO1-LABEL: nn.func @w_reshard_0(
+// ZERO1-COUNT-4: dist.shard_slice
+
 // Hybrid sharded: the same over shard; what is left is summed over replica.
 // REDEFINE: %{plan} = mesh = [replica = 2, shard = 2], rules = [[batch@replica@shard]], parameter = [[embed@shard]], gradient = [[embed@shard]], optimizer_state = [[embed@shard]]
 // RUN: %{lower} | FileCheck %s --check-prefix=HSDP --implicit-check-not="= dist."

@@ -65,7 +65,8 @@ target: cpu
 
 TEST(LoadJob, LoadsEveryModelUnderEveryPlan) {
   for (const char *model : {"gpt2", "llama", "qwen3", "gemma"})
-    for (const char *plan : {"single", "ddp", "tp", "tp_sp", "dp_tp_sp"}) {
+    for (const char *plan :
+         {"single", "ddp", "tp", "tp_sp", "dp_tp_sp", "zero1", "zero2", "zero3", "hsdp", "tp_sp_zero3"}) {
       Job job = loadText(std::string("model: ") + model + "\nplan: " + plan + "\n" + recipe);
       EXPECT_EQ(job.model.name.value, model);
       EXPECT_EQ(job.plan.name.value, plan);
@@ -97,6 +98,46 @@ TEST(LoadJob, ExpandsDegrees) {
   EXPECT_EQ(job.plan.worldSize(), 8);
   ASSERT_EQ(job.plan.shard.size(), 3u);
   EXPECT_EQ(job.plan.shard[2].rules[0].axis.value, "seq");
+}
+
+TEST(LoadJob, ShardDegreesRest) {
+  const std::string head =
+      "model: llama\nplan: {tensor_parallel_degree: 2, enable_sequence_parallel: false, ";
+  Plan hybrid =
+      loadText(head + "data_parallel_replicate_degree: 2, data_parallel_shard_degree: 4}\n" + recipe).plan;
+  ASSERT_EQ(hybrid.mesh.size(), 3u);
+  EXPECT_EQ(hybrid.mesh[0].name.value, "replicate");
+  EXPECT_EQ(hybrid.mesh[1].name.value, "shard");
+  EXPECT_EQ(hybrid.dataRanks(), 8);
+  EXPECT_EQ(hybrid.shard.size(), 2u); // no sequence parallel
+  EXPECT_EQ(hybrid.atRest.stage, 3);
+  ASSERT_EQ(hybrid.atRest.levels.size(), 1u);
+  ASSERT_EQ(hybrid.atRest.levels[0].rules[0].meshAxes.size(), 1u);
+  EXPECT_EQ(hybrid.atRest.levels[0].rules[0].meshAxes[0].value, "shard");
+  EXPECT_TRUE(hybrid.atRest.reshardAfterForward);
+
+  Plan kept =
+      loadText(head + "data_parallel_shard_degree: 4, fsdp_reshard_after_forward: never}\n" + recipe).plan;
+  EXPECT_EQ(kept.mesh[0].name.value, "dp");
+  EXPECT_EQ(kept.atRest.stage, 3);
+  EXPECT_FALSE(kept.atRest.reshardAfterForward);
+}
+
+TEST(LoadJob, ZeroSaysWhatRests) {
+  const std::string head = "model: llama\nplan: {mesh: {a: 2, b: 2}, shard: [{batch: [a, b]}], ";
+  for (int stage : {0, 1, 2, 3}) {
+    AtRest rest = loadText(head + "zero: " + std::to_string(stage) + "}\n" + recipe).plan.atRest;
+    EXPECT_EQ(rest.stage, stage);
+    EXPECT_EQ(rest.levels.size(), stage ? 1u : 0u);
+    EXPECT_EQ(rest.reduceLast, stage < 2);
+  }
+  AtRest rest = loadText(head + "zero: 3, parameters: {reduce_gradients: last}}\n" + recipe).plan.atRest;
+  EXPECT_TRUE(rest.reduceLast);
+  EXPECT_EQ(rest.levels[0].rules[0].meshAxes.size(), 2u); // all that divide the batch
+  rest = loadText(head + "parameters: {at_rest: {auto: b, embed: a}}}\n" + recipe).plan.atRest;
+  EXPECT_EQ(rest.stage, 3);
+  ASSERT_EQ(rest.levels.size(), 2u); // auto is the last
+  EXPECT_EQ(rest.levels[1].rules[0].axis.value, autoAxis);
 }
 
 TEST(LoadJob, TakesMicroBatchesInThreeWays) {
