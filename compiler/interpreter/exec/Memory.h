@@ -1,7 +1,7 @@
 //===- Memory.h - the arenas of all ranks, cell by cell -------------------===//
 //
-// An arena is made of cells of 4 bytes, each holding a number in f64: an f32 or an i32 has one, an i64 two.
-// So bytes that overlap in the program overlap here.
+// An arena is made of cells, one for each byte; the number in an element, in f64, is in the first of its
+// bytes. So bytes that overlap in the program overlap here.
 //
 //   free  --begin-->  unwritten  --write-->  written  --end-->  free
 //
@@ -41,7 +41,7 @@ using Image = std::vector<double>;
 
 class Memory {
 public:
-  static constexpr int64_t cellBytes = 4;
+  static constexpr int64_t cellBytes = 1;
 
   explicit Memory(int64_t ranks) : cells(ranks) {}
 

@@ -23,6 +23,7 @@ namespace {
 struct PlanCase {
   std::string name, text;
   int64_t data = 1, tensor = 1; // degrees that divide batch; heads, mlp, vocab and seq
+  int64_t padding = 0;          // rows that vocab lacks
 };
 std::ostream &operator<<(std::ostream &stream, const PlanCase &plan) {
   return stream << plan.name;
@@ -35,6 +36,7 @@ const PlanCase plans[] = {
     {"tp", "mesh: {tp: 2}, shard: [" + megatron + "]", 1, 2},
     {"tpSp", "mesh: {tp: 2}, shard: [" + megatron + ", {seq: tp}]", 1, 2},
     {"dpTpSp", "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 2},
+    {"tpSpPadded", "mesh: {tp: 2}, shard: [" + megatron + ", {seq: tp}]", 1, 2, 1},
 };
 const PlanCase threeWays[] = {
     {"mlp3", "mesh: {tp: 3}, shard: [{mlp: tp}]"},
@@ -46,9 +48,9 @@ std::string number(int64_t value) {
   return std::to_string(value);
 }
 
-std::string configOf(const std::string &model, int64_t tp) {
+std::string configOf(const std::string &model, int64_t tp, int64_t padding) {
   int64_t heads = tp == 1 ? 3 : tp;
-  std::string common = "num_hidden_layers: 2, vocab_size: " + number(11 * tp);
+  std::string common = "num_hidden_layers: 2, vocab_size: " + number(11 * tp - padding);
   if (model == "gpt2")
     return "{" + common + ", hidden_size: " + number(9 * heads) + ", num_attention_heads: " + number(heads) +
            ", intermediate_size: " + number(9 * tp) +
@@ -69,8 +71,8 @@ std::string configOf(const std::string &model, int64_t tp) {
 
 std::string jobText(const std::string &model, const PlanCase &plan, int64_t microbatches) {
   int64_t seq = plan.tensor == 1 ? 5 : 6;
-  return "model: " + model + "\nconfig: " + configOf(model, plan.tensor) + "\nplan: {" + plan.text +
-         ", microbatches: " + number(microbatches) + "}\ntrain: {seq_len: " + number(seq) +
+  return "model: " + model + "\nconfig: " + configOf(model, plan.tensor, plan.padding) + "\nplan: {" +
+         plan.text + ", microbatches: " + number(microbatches) + "}\ntrain: {seq_len: " + number(seq) +
          ", global_batch_size: " + number(microbatches * plan.data * 2) +
          ", steps: 20, optimizer: {name: adamw, lr: 1.0e-2, eps: 1.0e-3, weight_decay: 0.1}, "
          "lr_schedule: {name: cosine, warmup_steps: 2, min_lr: 1.0e-3}, max_grad_norm: 0.5, seed: 7}\n";
