@@ -12,7 +12,7 @@ the layers in order: the verifiers of ops and `dist-verify` (*types*), `exec-ver
 (*value*). Whatever none of them sees before the first step has ended is a survivor, and fails the test. A fault says by its own conditions where it
 would break nothing (a sum in another order); there it is not planted, and no list of exceptions exists.
 
-This page is written by `build/dev/bin/MutantTest --write`; a run without it checks that it is up to date (by hand: ctest does not run it yet). Of the sites of a fault, each program lends one,
+This page is written by `build/dev/bin/MutantTest --write`; the test checks that it is up to date. Of the sites of a fault, each program lends one,
 drawn with a fixed seed; with `SHARDC_SLOW_TESTS` six.
 
 )";
