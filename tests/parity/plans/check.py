@@ -26,12 +26,16 @@ PLANS = {
     "tp2_sp": ["plan=tp_sp"],
     "dp2_tp2_sp": ["plan=dp_tp_sp"],
     "vocab4": ["plan={mesh: {tp: 4}, shard: [{vocab: tp}, {seq: tp}]}"],  # 258 tokens, padded to 260
+    "zero1": ["plan=zero1"],
+    "zero3": ["plan=zero3"],
+    "tp_sp_zero3": ["plan=tp_sp_zero3"],
     "tp6_sp": ["plan=tp_sp", "plan.mesh.tp=6"],  # of Llama: 2 heads of keys cut tp into 2 x 3
 }
-RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4, "vocab4": 4, "tp6_sp": 6}
+RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4, "vocab4": 4,
+         "zero1": 2, "zero3": 2, "tp_sp_zero3": 4, "tp6_sp": 6}
 # What runs without --all: each plan once, the largest of them on two models.
 USUAL = {
-    "gpt2": ("single", "ddp2", "tp2_sp", "dp2_tp2_sp", "vocab4"),
+    "gpt2": ("single", "ddp2", "tp2_sp", "dp2_tp2_sp", "vocab4", "tp_sp_zero3"),
     "llama": ("single", "ddp4", "tp6_sp"),
     "qwen3": ("single", "tp2", "dp2_tp2_sp"),
 }
