@@ -28,11 +28,6 @@ int complain(const std::string &message) {
   return 1;
 }
 
-std::string readFile(const fs::path &path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// Runs a command with its output in `log`. True if it succeeded.
 bool runLogged(const std::vector<std::string> &words, const fs::path &log) {
   auto program = llvm::sys::findProgramByName(words[0]);

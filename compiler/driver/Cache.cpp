@@ -32,12 +32,12 @@ public:
 private:
   int fd;
 };
+} // namespace
 
-std::string readFile(const fs::path &path) {
+std::string shardc::readFile(const fs::path &path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-} // namespace
 
 fs::path shardc::cacheRoot() {
   if (const char *cache = std::getenv("XDG_CACHE_HOME"))

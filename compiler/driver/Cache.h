@@ -18,6 +18,9 @@ namespace shardc {
 /// $XDG_CACHE_HOME/shardc, or below the home directory.
 std::filesystem::path cacheRoot();
 
+/// All of a file; empty if it cannot be read.
+std::string readFile(const std::filesystem::path &path);
+
 /// A name for all files below `folder` (their paths and contents) and the compiler that will read them.
 std::string contentHash(const std::filesystem::path &folder, const std::string &compiler);
 
