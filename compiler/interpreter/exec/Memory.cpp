@@ -31,7 +31,7 @@ std::string shardc::interpreter::elementIndex(BufferType type, int64_t offset) {
 //===-- lives --------------------------------------------------------------===//
 
 void Memory::growTo(int64_t bytes) {
-  size_t count = (bytes + cellBytes - 1) / cellBytes;
+  auto count = static_cast<size_t>(bytes);
   if (count <= claims.size())
     return;
   claims.resize(count, 0);
@@ -41,8 +41,7 @@ void Memory::growTo(int64_t bytes) {
 
 LogicalResult Memory::expectFree(Operation *op, StringRef what, int64_t address, int64_t bytes) {
   growTo(address + bytes);
-  for (int64_t cell = address / cellBytes, end = (address + bytes + cellBytes - 1) / cellBytes; cell < end;
-       ++cell)
+  for (int64_t cell = address; cell < address + bytes; ++cell)
     if (LifeId owner = claims[cell]) {
       const Life &other = lifeOf(owner);
       InFlightDiagnostic error = op->emitOpError();
@@ -60,8 +59,7 @@ FailureOr<LifeId> Memory::begin(Operation *op, StringRef name, int64_t address, 
     return failure();
   lives.push_back({name.str(), op->getLoc(), address, bytes});
   auto life = static_cast<LifeId>(lives.size());
-  for (int64_t cell = address / cellBytes, end = (address + bytes + cellBytes - 1) / cellBytes; cell < end;
-       ++cell) {
+  for (int64_t cell = address; cell < address + bytes; ++cell) {
     claims[cell] = life;
     for (std::vector<Cell> &arena : cells)
       arena[cell] = {notANumber, State::unwritten, 0};
@@ -71,8 +69,7 @@ FailureOr<LifeId> Memory::begin(Operation *op, StringRef name, int64_t address, 
 
 LogicalResult Memory::end(Operation *op, LifeId id) {
   const Life &life = lifeOf(id);
-  for (int64_t cell = life.address / cellBytes, end = (life.address + life.bytes + cellBytes - 1) / cellBytes;
-       cell < end; ++cell) {
+  for (int64_t cell = life.address; cell < life.address + life.bytes; ++cell) {
     claims[cell] = 0;
     for (std::vector<Cell> &arena : cells) {
       if (arena[cell].lent || arena[cell].state == State::arriving) {
@@ -123,14 +120,14 @@ LogicalResult Memory::complainOfWrite(const Element &element, int64_t offset) {
 //===-- elements -----------------------------------------------------------===//
 
 bool Memory::isReadable(const Element &element, int64_t cell) const {
-  for (int64_t end = cell + cellsOf(element.type); cell < end; ++cell)
+  for (int64_t end = cell + element.type.getElementBytes(); cell < end; ++cell)
     if (claims[cell] != element.pointer.life || cells[element.rank][cell].state != State::written)
       return false;
   return true;
 }
 
 bool Memory::isWritable(const Element &element, int64_t cell) const {
-  for (int64_t end = cell + cellsOf(element.type); cell < end; ++cell)
+  for (int64_t end = cell + element.type.getElementBytes(); cell < end; ++cell)
     if (const Cell &each = cells[element.rank][cell];
         claims[cell] != element.pointer.life || each.lent || each.state == State::arriving)
       return false;
@@ -138,7 +135,7 @@ bool Memory::isWritable(const Element &element, int64_t cell) const {
 }
 
 void Memory::set(const Element &element, int64_t cell, State state, double value) {
-  for (int64_t each = cell, end = cell + cellsOf(element.type); each < end; ++each) {
+  for (int64_t each = cell, end = cell + element.type.getElementBytes(); each < end; ++each) {
     Cell &written = cells[element.rank][each];
     written.state = state;
     written.value = each == cell ? value : notANumber;

@@ -41,13 +41,11 @@ using Image = std::vector<double>;
 
 class Memory {
 public:
-  static constexpr int64_t cellBytes = 1;
-
   explicit Memory(int64_t ranks) : cells(ranks) {}
 
   /// Makes room for addresses below `bytes`.
   void growTo(int64_t bytes);
-  int64_t size() const { return static_cast<int64_t>(claims.size()) * cellBytes; }
+  int64_t size() const { return static_cast<int64_t>(claims.size()); }
 
   /// Starts a life on free bytes, on all ranks. `op` is blamed where they belong to another one.
   llvm::FailureOr<LifeId> begin(mlir::Operation *op, llvm::StringRef name, int64_t address, int64_t bytes);
@@ -97,9 +95,8 @@ private:
 
   const Life &lifeOf(LifeId id) const { return lives[id - 1]; }
   int64_t cellOf(const Element &element, int64_t offset) const {
-    return element.pointer.addresses[element.rank] / cellBytes + offset * cellsOf(element.type);
+    return element.pointer.addresses[element.rank] + offset * element.type.getElementBytes();
   }
-  static int64_t cellsOf(exec::BufferType type) { return type.getElementBytes() / cellBytes; }
   bool isReadable(const Element &element, int64_t cell) const;
   bool isWritable(const Element &element, int64_t cell) const;
   mlir::InFlightDiagnostic complain(const Element &element, int64_t offset, llvm::StringRef verb);
