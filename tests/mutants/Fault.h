@@ -37,7 +37,4 @@ void addComputeFaults(Faults &faults);
 void addRankFaults(Faults &faults);
 void addCallFaults(Faults &faults);
 
-/// The evaluation of a movement in which each rank makes its part of the result of its own operand alone.
-interpreter::Handler executedAlone(mlir::Operation *movement, interpreter::Handler intact, int *times);
-
 } // namespace shardc::mutants

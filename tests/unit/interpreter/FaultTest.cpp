@@ -24,35 +24,11 @@ plan: {mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {heads: tp, mlp: tp, vocab: tp
 train: {seq_len: 6, global_batch_size: 4, steps: 9, optimizer: {name: adamw, lr: 1.0e-2, eps: 1.0e-3}, max_grad_norm: 0.5}
 )";
 
-/// The rank's own values, repeated or cut to the size of its part of the result.
-Datum withoutOthers(const Mesh &mesh, nn::NamedTensorType type, const Datum &operand) {
-  std::vector<nn::Shard> shards;
-  for (int64_t rank = 0; rank < mesh.numRanks(); ++rank) {
-    nn::Shard shard = mesh.shardFor(type, rank);
-    const std::vector<double> &own = *(*operand.shards)[rank].values;
-    std::vector<double> values(shard.numElements());
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = own[i % own.size()];
-    shard.set(std::move(values));
-    shards.push_back(std::move(shard));
-  }
-  return Datum::tensor(std::move(shards));
-}
-
 /// Handlers under which `target` moves nothing.
 Handlers dropping(Operation *target, int &dropped) {
   Handlers handlers = allHandlers();
   StringRef name = target->getName().getStringRef();
-  Handler intact = *handlers.find(name);
-  handlers.set(
-      name,
-      [=, &dropped](Interpreter &interpreter, Operation *op, ArrayRef<Datum> operands) -> FailureOr<Data> {
-        if (op != target)
-          return intact(interpreter, op, operands);
-        ++dropped;
-        auto type = cast<nn::NamedTensorType>(op->getResult(0).getType());
-        return Data{withoutOthers(interpreter.getMesh(), type, operands[0])};
-      });
+  handlers.set(name, executedAlone(target, *handlers.find(name), &dropped));
   return handlers;
 }
 

@@ -21,6 +21,32 @@ using namespace mlir;
 using namespace shardc;
 using namespace shardc::interpreter;
 
+/// The rank's own values, repeated or cut to the size of its part of the result.
+static Datum withoutOthers(const Mesh &mesh, nn::NamedTensorType type, const Datum &operand) {
+  std::vector<nn::Shard> shards;
+  for (int64_t rank = 0; rank < mesh.numRanks(); ++rank) {
+    nn::Shard shard = mesh.shardFor(type, rank);
+    const std::vector<double> &own = *(*operand.shards)[rank].values;
+    std::vector<double> values(shard.numElements());
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = own[i % own.size()];
+    shard.set(std::move(values));
+    shards.push_back(std::move(shard));
+  }
+  return Datum::tensor(std::move(shards));
+}
+
+Handler test::executedAlone(Operation *movement, Handler intact, int *times) {
+  return [=](Interpreter &interpreter, Operation *op, ArrayRef<Datum> operands) -> FailureOr<Data> {
+    if (op != movement)
+      return intact(interpreter, op, operands);
+    if (times)
+      ++*times;
+    auto type = cast<nn::NamedTensorType>(op->getResult(0).getType());
+    return Data{withoutOthers(interpreter.getMesh(), type, operands[0])};
+  };
+}
+
 static void registerPassesOnce() {
   static const bool registered = [] {
     shardc::registerPasses();

@@ -38,6 +38,10 @@ private:
   void take(const frontend::Diagnostics &diags);
 };
 
+/// The evaluation of a movement in which each rank makes its part of the result of its own operand alone.
+/// `times` counts, where it is not null.
+Handler executedAlone(mlir::Operation *movement, Handler intact, int *times);
+
 std::string textOf(mlir::ModuleOp module);
 std::string textOf(const Comparison &comparison);
 
