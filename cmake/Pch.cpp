@@ -1,1 +1,1 @@
-// Carries the precompiled header; see Pch.h.
+// Carries a precompiled header: MlirPch.h, DialectsPch.h or TestsPch.h.

@@ -1,4 +1,4 @@
-// The one precompiled header: MLIR's and the standard library's headers that most files include.
+// Precompiled for dialects/: MLIR's and the standard library's headers that most files include.
 #pragma once
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
