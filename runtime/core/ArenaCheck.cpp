@@ -1,6 +1,9 @@
 //===- ArenaCheck.cpp - what of the arena is really used -------------------===//
 #include "runtime/core/ArenaCheck.h"
+#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 namespace rt {
 
@@ -13,6 +16,16 @@ void poisonArena(std::byte *arena, std::int64_t bytes) {
 std::int64_t touchedBytes(const std::byte *arena, std::int64_t bytes) {
   while (bytes > 0 && arena[bytes - 1] == poison)
     --bytes;
+  return bytes;
+}
+
+std::int64_t residentBytes() {
+  std::ifstream file("/proc/self/status");
+  std::int64_t bytes = 0;
+  for (std::string line; std::getline(file, line);)
+    if (long long kib; std::sscanf(line.c_str(), "RssAnon: %lld kB", &kib) == 1 ||
+                       std::sscanf(line.c_str(), "RssFile: %lld kB", &kib) == 1)
+      bytes += kib * 1024;
   return bytes;
 }
 

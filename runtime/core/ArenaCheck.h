@@ -11,4 +11,8 @@ void poisonArena(std::byte *arena, std::int64_t bytes);
 /// One past the highest byte that is no longer poison.
 std::int64_t touchedBytes(const std::byte *arena, std::int64_t bytes);
 
+/// Bytes of RAM that this process takes by itself, its code included: without what ranks share, their arenas.
+/// 0 where the system doesn't say.
+std::int64_t residentBytes();
+
 } // namespace rt

@@ -207,12 +207,16 @@ void Trainer::dumpState() const {
 void Trainer::reportArena() {
   const std::int64_t touched = touchedBytes(context.arena, world.arenaRoom());
   const Allocations allocations = allocationsCounted();
+  const std::int64_t sharedArena = world.localSize() > 1 ? touched : 0;
+  const std::int64_t resident = residentBytes() + sharedArena;
   for (int rank = 0; rank < world.size(); ++rank) {
     if (rank == world.rank()) {
-      std::printf(
-          "rank %d: arena %s bytes planned, %s touched; allocations after step 1: %s own, %s in libraries\n",
-          rank, withCommas(program.arenaBytes).c_str(), withCommas(touched).c_str(),
-          withCommas(allocations.own).c_str(), withCommas(allocations.libraries).c_str());
+      std::printf("rank %d: arena %s bytes planned, %s touched, %s resident in all; allocations after step "
+                  "1: %s own, "
+                  "%s in libraries\n",
+                  rank, withCommas(program.arenaBytes).c_str(), withCommas(touched).c_str(),
+                  withCommas(resident).c_str(), withCommas(allocations.own).c_str(),
+                  withCommas(allocations.libraries).c_str());
       std::fflush(stdout);
     }
     world.agree(0);

@@ -4,7 +4,7 @@
   check.py MODEL --shardc BIN --judge BIN --work DIR [--all]
 
 Plans are run with one or three micro-batches, taking turns; --all (or SHARDC_SLOW_TESTS) runs every plan with both. Of each run also: the memory is
-touched up to the planned peak and not beyond, on every rank, and the trainer allocates nothing after the first
+touched up to the planned peak and not beyond, on every rank, what is resident is little more, and the trainer allocates nothing after the first
 step (what oneDNN allocates for itself in each product is not counted). Of the largest plan: it starts from the same
 weights as one rank, and two runs leave identical bytes.
 """
@@ -60,14 +60,16 @@ def sets(plan, microbatches):
 
 
 def check_arena(said, plan):
-    rows = re.findall(r"rank \d+: arena ([\d,]+) bytes planned, ([\d,]+) touched; "
+    rows = re.findall(r"rank \d+: arena ([\d,]+) bytes planned, ([\d,]+) touched, ([\d,]+) resident in all; "
                       r"allocations after step 1: ([\d,]+) own, ([\d,]+) in libraries", said)
     if len(rows) != RANKS[plan]:
         raise Failure(f"{len(rows)} of {RANKS[plan]} ranks reported their arena:\n{said}")
     for rank, row in enumerate(rows):
-        planned, touched, own, _ = (int(number.replace(",", "")) for number in row)
+        planned, touched, resident, own, _ = (int(number.replace(",", "")) for number in row)
         if planned != touched:
             raise Failure(f"rank {rank}: {planned} bytes are planned, {touched} were touched")
+        if resident > 1.05 * planned + (64 << 20):  # what libraries and their code take
+            raise Failure(f"rank {rank}: {planned} bytes are planned, {resident} are resident")
         if own:
             raise Failure(f"rank {rank}: {own} allocations after step 1")
 
