@@ -5,15 +5,21 @@ Reads one line a round from stdin and answers with the round's seconds per step,
 take turns on one machine:
 
   torch_step.py --layers 6 --embed 384 --heads 6 --vocab 4096 --batch 8 --seq 256 --threads 2 --steps 3
-                --text FILE [--compile]
+                --text FILE [--compile] [--ranks 2 --parallel ddp|fsdp2]
+
+With ranks the batch and the threads are shared among processes that meet over Gloo: DistributedDataParallel, or FSDP2
+(fully_shard) of each block and the whole. Rank 0 reads and answers.
 """
 import argparse
 import math
+import os
 import pathlib
+import socket
 import sys
 import time
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
@@ -55,25 +61,48 @@ class Gpt2(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser()
     for name in ("layers", "embed", "heads", "vocab", "batch", "seq", "threads", "steps"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--text", required=True, help="its bytes are the tokens")
     parser.add_argument("--compile", action="store_true")
-    size = parser.parse_args()
-    torch.set_num_threads(size.threads)
+    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--parallel", choices=("ddp", "fsdp2"), default="ddp")
+    return parser.parse_args()
+
+
+def parallel(model, size):
+    """The model as its ranks train it; gradients are means over ranks."""
+    if size.ranks == 1:
+        return torch.compile(model) if size.compile else model
+    if size.parallel == "ddp":
+        return nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True)
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+    mesh = init_device_mesh("cpu", (size.ranks,))
+    for block in model.h:
+        fully_shard(block, mesh=mesh)
+    return fully_shard(model, mesh=mesh)
+
+
+def train(rank, size, port):
+    torch.set_num_threads(max(1, size.threads // size.ranks))
+    if size.ranks > 1:
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(size.ranks))
+        dist.init_process_group("gloo")
     torch.manual_seed(1)
     text = torch.frombuffer(bytearray(pathlib.Path(size.text).read_bytes()), dtype=torch.uint8).long()
     model = Gpt2(size.layers, size.embed, size.heads, size.vocab, size.seq)
+    step_loss = parallel(model, size)
     decayed = [p for p in model.parameters() if p.dim() == 2]
     others = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
                                   lr=3e-4, betas=(0.9, 0.95), fused=True)
-    step_loss = torch.compile(model) if size.compile else model
+    torch.manual_seed(2 + rank)
 
     def step():
-        starts = torch.randint(len(text) - size.seq, (size.batch, 1))
+        starts = torch.randint(len(text) - size.seq, (size.batch // size.ranks, 1))
         tokens = text[starts + torch.arange(size.seq + 1)]
         loss = step_loss(tokens[:, :-1], tokens[:, 1:])
         loss.backward()
@@ -82,14 +111,42 @@ def main():
         optimizer.zero_grad(set_to_none=True)
         return loss.item()
 
+    def another_round():
+        more = torch.tensor([int(rank == 0 and bool(sys.stdin.readline()))])
+        if size.ranks > 1:
+            dist.broadcast(more, src=0)
+        return bool(more)
+
     for _ in range(2):
         loss = step()
-    print(f"ready torch {torch.__version__} loss {loss:.4f}", flush=True)
-    for _ in sys.stdin:
+    if rank == 0:
+        print(f"ready torch {torch.__version__} loss {loss:.4f}", flush=True)
+    while another_round():
         began = time.perf_counter()
         for _ in range(size.steps):
             step()
-        print((time.perf_counter() - began) / size.steps, flush=True)
+        if rank == 0:
+            print((time.perf_counter() - began) / size.steps, flush=True)
+    if size.ranks > 1:
+        dist.destroy_process_group()
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def main():
+    size = arguments()
+    port = free_port()
+    context = torch.multiprocessing.get_context("spawn")
+    others = [context.Process(target=train, args=(rank, size, port)) for rank in range(1, size.ranks)]
+    for other in others:
+        other.start()
+    train(0, size, port)
+    for other in others:
+        other.join()
 
 
 if __name__ == "__main__":
