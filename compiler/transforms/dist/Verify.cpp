@@ -6,11 +6,13 @@
 //
 // C1: no dist.reshard is left. C2: a value that crosses a function's edge is partial only as a gradient or an
 // accumulator. C3: the module has a plan. C4: mesh axes are the plan's and divide (checked with the plan).
-// C5: an accumulator is partial by sum.
+// C5: an accumulator is partial by sum. C6: what outlives a step (weights, optimizer state) has one layout in
+// all entries, taken and returned: none of them updates it in another layout than it is stored in.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/transforms/dist/Accumulators.h"
+#include "compiler/transforms/dist/Hoist.h"
 #include "compiler/transforms/dist/Passes.h"
 
 namespace dist {
@@ -44,8 +46,47 @@ struct Verify : dist::impl::DistVerifyBase<Verify> {
         isValid &=
             checkEdge(func, value.getLoc(), "result", index, value.getType(), kindOfResult(func, index));
     }
+    CallGraph graph(module);
+    for (auto func : module.getOps<nn::FuncOp>())
+      if (graph.callsOf(func).empty())
+        isValid &= checkStored(func); // C6
     if (!isValid)
       signalPassFailure();
+  }
+
+  bool checkStored(nn::FuncOp entry) {
+    bool isValid = true;
+    for (BlockArgument argument : entry.getArguments())
+      isValid &= checkStored(entry, argument, "takes", entry.getArgAttrDict(argument.getArgNumber()));
+    for (OpOperand &result : entry.getReturn()->getOpOperands())
+      isValid &=
+          checkStored(entry, result.get(), "returns", entry.getResultAttrDict(result.getOperandNumber()));
+    return isValid;
+  }
+
+  /// The first entry that names a module's weights or state says how they are stored.
+  bool checkStored(nn::FuncOp entry, Value value, StringRef verb, DictionaryAttr attributes) {
+    auto path = attributes ? attributes.getAs<StringAttr>(nn::pathAttrName) : StringAttr();
+    auto kind = attributes ? attributes.getAs<StringAttr>(nn::kindAttrName) : StringAttr();
+    if (!path || !kind)
+      return true;
+    const unsigned fields = numFields(value.getType());
+    auto [place, isFirst] =
+        stored.try_emplace({kind.getValue(), path.getValue(), fields}, Stored{entry, value.getType()});
+    for (unsigned field = 0; !isFirst && field < fields; ++field) {
+      nn::NamedTensorType here = fieldType(value.getType(), field),
+                          there = fieldType(place->second.type, field);
+      if (here == there)
+        continue;
+      InFlightDiagnostic diagnostic = emitError(value.getLoc());
+      diagnostic << "@" << entry.getSymName() << " " << verb << " a " << kind.getValue() << " of '"
+                 << path.getValue() << "' as " << nn::toString(here) << ", but it is stored as "
+                 << nn::toString(there);
+      diagnostic.attachNote(place->second.entry.getLoc())
+          << "so says @" << place->second.entry.getSymName() << ": reshard it before";
+      return false;
+    }
+    return true;
   }
 
   bool checkEdge(nn::FuncOp func, Location loc, StringRef what, unsigned index, Type type, StringRef kind) {
@@ -65,5 +106,11 @@ struct Verify : dist::impl::DistVerifyBase<Verify> {
     }
     return true;
   }
+
+  struct Stored {
+    nn::FuncOp entry;
+    Type type;
+  };
+  std::map<std::tuple<StringRef, StringRef, unsigned>, Stored> stored;
 };
 } // namespace

@@ -86,3 +86,23 @@ module attributes {dist.plan = #dist.plan<mesh = [dp = 2, tp = 2], rules = []>} 
     nn.return %y : !nn.tensor<f32[seq=8]>
   }
 }
+
+// -----
+
+// An update on the whole of a weight that rests in parts.
+module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = []>} {
+  // expected-note @+1 {{so says @init: reshard it before}}
+  nn.func @init() -> (!nn.tensor<f32[embed=8@dp]> {nn.kind = "parameter", nn.path = "norm"}) {
+    %w = nn.map () -> <f32[embed=8@dp]> {
+      %one = arith.constant 1.0 : f32
+      nn.yield %one : f32
+    }
+    nn.return %w : !nn.tensor<f32[embed=8@dp]>
+  }
+  nn.func @step(%w: !nn.tensor<f32[embed=8@dp]> {nn.kind = "parameter", nn.path = "norm"})
+      -> (!nn.tensor<f32[embed=8]> {nn.kind = "parameter", nn.path = "norm"}) {
+    // expected-error @+1 {{@step returns a parameter of 'norm' as f32[embed=8], but it is stored as f32[embed=8@dp]}}
+    %whole = dist.all_gather %w axis embed over [dp] : <f32[embed=8@dp]> -> <f32[embed=8]>
+    nn.return %whole : !nn.tensor<f32[embed=8]>
+  }
+}
