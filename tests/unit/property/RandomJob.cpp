@@ -1,6 +1,6 @@
 //===- RandomJob.cpp - jobs drawn at random, in the language of jobs ------===//
 //
-// First a mesh and rules; then sizes that the rules divide (mostly), small and often odd; then a model out of
+// First a plan; then sizes that its rules divide (mostly), small and often odd; then a model out of
 // the parts that real ones are made of: norms, grouped-query or fused attention, windows, caps, rotary or
 // learned positions, gated or plain MLPs, biases, dropout, tied heads, layers that alternate.
 //
@@ -8,136 +8,17 @@
 
 #include "tests/unit/property/RandomJob.h"
 
-#include <algorithm>
-#include <map>
+#include "tests/unit/property/RandomPlan.h"
+
 #include <numeric>
-#include <random>
-#include <vector>
 
 using namespace shardc::interpreter;
+using namespace shardc::interpreter::test;
 
 namespace {
 
-class Dice {
-public:
-  explicit Dice(uint64_t seed) : engine(seed) {}
-
-  int64_t upTo(int64_t most) { return static_cast<int64_t>(engine() % static_cast<uint64_t>(most + 1)); }
-  bool chance(double p) { return static_cast<double>(engine() >> 11) * 0x1p-53 < p; }
-  template <typename T> const T &oneOf(const std::vector<T> &choices) {
-    return choices[static_cast<size_t>(upTo(static_cast<int64_t>(choices.size()) - 1))];
-  }
-  template <typename T> void shuffle(std::vector<T> &items) {
-    for (size_t i = items.size(); i > 1; --i)
-      std::swap(items[i - 1], items[static_cast<size_t>(upTo(static_cast<int64_t>(i) - 1))]);
-  }
-
-private:
-  std::mt19937_64 engine; // its sequence is fixed by the standard, unlike that of distributions
-};
-
 std::string number(int64_t value) {
   return std::to_string(value);
-}
-
-//===-- plan ---------------------------------------------------------------===//
-
-struct Plan {
-  std::string text;
-  std::map<std::string, int64_t> divisor; // tensor axis -> product of the mesh axes that may divide it
-  int64_t dataRanks = 1;
-};
-
-/// What one mesh axis is for: the tensor axes that it divides, one level.
-const std::vector<std::vector<std::string>> roles = {{"batch"},
-                                                     {"batch"},
-                                                     {"heads", "mlp", "vocab"},
-                                                     {"heads", "mlp", "vocab"},
-                                                     {"heads", "mlp"},
-                                                     {"mlp"},
-                                                     {"vocab"},
-                                                     {"embed"},
-                                                     {"seq"},
-                                                     {"heads"},
-                                                     {"mlp", "vocab"}};
-
-/// One level: tensor axes, and the mesh axes that each takes in order.
-using Level = std::vector<std::pair<std::string, std::vector<std::string>>>;
-
-std::string textOf(const Level &level) {
-  std::string text;
-  for (const auto &[axis, meshAxes] : level) {
-    std::string list;
-    for (const std::string &meshAxis : meshAxes)
-      list += (list.empty() ? "" : ", ") + meshAxis;
-    text += (text.empty() ? "" : ", ") + axis + ": " + (meshAxes.size() > 1 ? "[" + list + "]" : list);
-  }
-  return "{" + text + "}";
-}
-
-/// Gives the mesh axis to the axes of `role`: in a level of its own, or with others in one that is there.
-void addLevel(Dice &dice, std::vector<Level> &levels, const std::vector<std::string> &role,
-              const std::string &meshAxis) {
-  Level alone;
-  for (const std::string &axis : role)
-    alone.push_back({axis, {meshAxis}});
-  for (Level &level : levels) {
-    bool isSame = level.size() == role.size();
-    for (size_t i = 0; isSame && i < role.size(); ++i)
-      isSame = level[i].first == role[i];
-    if (!isSame || dice.chance(0.4))
-      continue;
-    bool isMajor = dice.chance(0.5);
-    for (auto &[axis, meshAxes] : level)
-      meshAxes.insert(isMajor ? meshAxes.begin() : meshAxes.end(), meshAxis);
-    return;
-  }
-  levels.push_back(alone);
-}
-
-Plan randomPlan(Dice &dice) {
-  Plan plan;
-  std::vector<std::string> mesh; // `dp: 2`
-  std::vector<Level> levels;
-  int64_t world = 1, most = dice.chance(0.15) ? 64 : 8;
-  bool isWide = dice.chance(0.1); // up to five mesh axes
-  if (isWide)
-    most = 32;
-  for (const std::string &name : {"dp", "tp", "cp", "ep", "sp"}) {
-    int64_t size = isWide ? 2 : dice.oneOf<int64_t>({1, 2, 2, 2, 3, 4, 8});
-    if (world * size > most || dice.chance(isWide ? 0.1 : 0.2) || (!isWide && (name == "ep" || name == "sp")))
-      continue;
-    world *= size;
-    mesh.push_back(name + ": " + number(size));
-    std::vector<std::string> role = dice.oneOf(roles);
-    if (name == "dp" && dice.chance(0.6))
-      role = {"batch"};
-    for (const std::string &axis : role)
-      plan.divisor.emplace(axis, 1).first->second *= size;
-    addLevel(dice, levels, role, name);
-    // Wherever the mesh axis is still free, often the sequence, sometimes anything.
-    if (role[0] != "seq" && dice.chance(0.5)) {
-      std::string axis = dice.chance(0.7) ? "seq" : dice.oneOf<std::string>({"embed", "batch", "vocab"});
-      if (std::find(role.begin(), role.end(), axis) == role.end()) {
-        addLevel(dice, levels, {axis}, name);
-        plan.divisor.emplace(axis, 1).first->second *= size;
-      }
-    }
-  }
-  if (dice.chance(0.3))
-    dice.shuffle(levels);
-  if (dice.chance(0.3))
-    dice.shuffle(mesh);
-  if (plan.divisor.contains("batch"))
-    plan.dataRanks = plan.divisor["batch"];
-  plan.text = "{mesh: {";
-  for (size_t i = 0; i < mesh.size(); ++i)
-    plan.text += (i ? ", " : "") + mesh[i];
-  plan.text += "}, shard: [";
-  for (size_t i = 0; i < levels.size(); ++i)
-    plan.text += (i ? ", " : "") + textOf(levels[i]);
-  plan.text += "]";
-  return plan;
 }
 
 //===-- sizes --------------------------------------------------------------===//
@@ -146,9 +27,9 @@ struct Sizes {
   int64_t embed, mlp, vocab, kvHeads, group, headDim, seq, layers, microbatches, batch;
 };
 
-Sizes randomSizes(Dice &dice, Plan &plan) {
+Sizes randomSizes(Dice &dice, const RandomPlan &plan) {
   auto sized = [&](const std::string &axis, int64_t least, int64_t mostFactor) {
-    int64_t divisor = plan.divisor.contains(axis) && !dice.chance(0.02) ? plan.divisor[axis] : 1;
+    int64_t divisor = dice.chance(0.02) ? 1 : plan.divisorOf(axis);
     return divisor * ((least + divisor - 1) / divisor + dice.upTo(mostFactor));
   };
   Sizes sizes;
@@ -158,7 +39,7 @@ Sizes randomSizes(Dice &dice, Plan &plan) {
   if (dice.chance(0.3)) // padded where the rules don't divide it
     sizes.vocab += dice.upTo(4);
   sizes.seq = sized("seq", 2, 4);
-  int64_t heads = plan.divisor.contains("heads") ? plan.divisor["heads"] : 1;
+  int64_t heads = plan.divisorOf("heads");
   bool isGrouped = dice.chance(0.5), isShared = heads > 1 && dice.chance(0.3);
   sizes.kvHeads = heads * (1 + dice.upTo(1));
   sizes.group = isGrouped ? 2 + dice.upTo(1) : 1;
@@ -167,9 +48,11 @@ Sizes randomSizes(Dice &dice, Plan &plan) {
     sizes.group *= heads / std::gcd(heads, sizes.kvHeads);
   }
   sizes.headDim = dice.oneOf<int64_t>({2, 4, 6});
+  if (sizes.headDim % plan.divisorOf("head_dim"))
+    sizes.headDim *= plan.divisorOf("head_dim");
   sizes.layers = 1 + dice.upTo(2);
   sizes.microbatches = dice.oneOf<int64_t>({1, 1, 2, 3});
-  sizes.batch = sizes.microbatches * plan.dataRanks * (1 + dice.upTo(1));
+  sizes.batch = sizes.microbatches * plan.divisorOf("batch") * (1 + dice.upTo(1));
   return sizes;
 }
 
@@ -349,9 +232,9 @@ std::string randomTraining(Dice &dice, const Sizes &sizes) {
 
 std::string test::randomJob(uint64_t seed) {
   Dice dice(seed);
-  Plan plan = randomPlan(dice);
+  RandomPlan plan = randomPlan(dice);
   Sizes sizes = randomSizes(dice, plan);
   std::string model = ModelWriter(dice, sizes).text();
-  return "# seed " + number(static_cast<int64_t>(seed)) + "\nmodel:\n" + model + "plan: " + plan.text +
+  return "# seed " + number(static_cast<int64_t>(seed)) + "\nmodel:\n" + model + "plan: {" + plan.text +
          ", microbatches: " + number(sizes.microbatches) + "}\ntrain: " + randomTraining(dice, sizes) + "\n";
 }

@@ -1,0 +1,42 @@
+//===- RandomPlan.h - plans drawn at random, in the language of plans -----===//
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace shardc::interpreter::test {
+
+class Dice {
+public:
+  explicit Dice(uint64_t seed) : engine(seed) {}
+
+  int64_t upTo(int64_t most) { return static_cast<int64_t>(engine() % static_cast<uint64_t>(most + 1)); }
+  bool chance(double p) { return static_cast<double>(engine() >> 11) * 0x1p-53 < p; }
+  template <typename T> const T &oneOf(const std::vector<T> &choices) {
+    return choices[static_cast<size_t>(upTo(static_cast<int64_t>(choices.size()) - 1))];
+  }
+  template <typename T> void shuffle(std::vector<T> &items) {
+    for (size_t i = items.size(); i > 1; --i)
+      std::swap(items[i - 1], items[static_cast<size_t>(upTo(static_cast<int64_t>(i) - 1))]);
+  }
+
+private:
+  std::mt19937_64 engine; // its sequence is fixed by the standard, unlike that of distributions
+};
+
+struct RandomPlan {
+  std::vector<std::pair<std::string, int64_t>> mesh;
+  std::map<std::string, std::map<std::string, int64_t>> dividedBy; // tensor axis -> mesh axes, their sizes
+  std::string text;                                                // `mesh: .., shard: .., zero: 2`
+
+  /// The product of the mesh axes that may divide a tensor axis.
+  int64_t divisorOf(const std::string &axis) const;
+};
+
+/// A mesh of up to 64 ranks and five axes, rules, and often something at rest.
+RandomPlan randomPlan(Dice &dice);
+
+} // namespace shardc::interpreter::test
