@@ -114,58 +114,54 @@ std::string shardc::interpreter::placeOf(Location location) {
   return text;
 }
 
-namespace {
-/// Both programs side by side, from the same state.
-struct Pair {
-  Training one, many;
-  Data oneState, manyState;
-
-  void compareState(Comparison &comparison, const std::string &when) {
-    comparison.add("weight" + when, many.namesOf(manyState, kindParameter),
-                   one.namesOf(oneState, kindParameter));
-    comparison.add("moment" + when, many.namesOf(manyState, kindOptimizerState),
-                   one.namesOf(oneState, kindOptimizerState));
-  }
-};
-} // namespace
-
 FailureOr<Comparison> shardc::interpreter::compareTraining(ModuleOp global, ModuleOp placed, const Mesh &mesh,
                                                            const CompareOptions &options) {
-  Options common{options.seed, options.inputs};
-  Options ofPlaced{options.seed, options.inputs, options.handlers, options.checkReplicas};
-  Pair pair{Training(global, Mesh(), common), Training(placed, mesh, ofPlaced), {}, {}};
+  FailureOr<OneDevice> one = trainOnOneDevice(global, options.seed, options.inputs, options.steps);
+  return failed(one) ? FailureOr<Comparison>(failure()) : compareTraining(*one, placed, mesh, options);
+}
+
+FailureOr<Comparison> shardc::interpreter::compareTraining(const OneDevice &one, ModuleOp placed,
+                                                           const Mesh &mesh, const CompareOptions &options) {
+  Training many(placed, mesh, {options.seed, options.inputs, options.handlers, options.checkReplicas});
   Comparison comparison;
+  auto compareState = [&](const std::string &when, const Data &state, const OneDevice::State &reference) {
+    comparison.add("weight" + when, many.namesOf(state, kindParameter), reference.weights);
+    comparison.add("moment" + when, many.namesOf(state, kindOptimizerState), reference.moments);
+  };
+  auto isDone = [&] { return options.stopWhenOff && !comparison.passes(); };
 
-  FailureOr<Data> one = pair.one.init(), many = pair.many.init();
-  if (failed(one) || failed(many))
+  FailureOr<Data> state = many.init();
+  if (failed(state))
     return failure();
-  pair.oneState = *one, pair.manyState = *many;
-  pair.compareState(comparison, " at the start");
+  compareState(" at the start", *state, one.initial);
+  if (isDone())
+    return comparison;
 
-  pair.oneState = pair.manyState = pair.one.perturbed(*one, options.seed);
-  FailureOr<NamedValues> oneGradients = pair.one.gradients(pair.oneState);
-  FailureOr<NamedValues> manyGradients = pair.many.gradients(pair.manyState);
-  if (failed(oneGradients) || failed(manyGradients))
+  FailureOr<NamedValues> gradients = many.gradients(one.start);
+  if (failed(gradients))
     return failure();
-  comparison.add("gradient", *manyGradients, *oneGradients);
+  comparison.add("gradient", *gradients, one.gradients);
+  if (isDone())
+    return comparison;
 
-  NamedValues oneScalars, manyScalars;
-  for (int64_t step = 0; step < options.steps; ++step) {
-    FailureOr<Data> oneNext = pair.one.step(step, pair.oneState, oneScalars);
-    FailureOr<Data> manyNext = pair.many.step(step, pair.manyState, manyScalars);
-    if (failed(oneNext) || failed(manyNext))
+  state = one.start;
+  for (auto [number, step] : llvm::enumerate(one.steps)) {
+    NamedValues scalars;
+    state = many.step(static_cast<int64_t>(number), *state, scalars);
+    if (failed(state))
       return failure();
-    pair.oneState = *oneNext, pair.manyState = *manyNext;
+    for (auto [value, reference] : llvm::zip_equal(scalars, step.scalars))
+      comparison.add("scalar", {value}, {reference});
   }
-  for (auto [value, reference] : llvm::zip_equal(manyScalars, oneScalars))
-    comparison.add("scalar", {value}, {reference});
-  pair.compareState(comparison, " after " + std::to_string(options.steps) + " steps");
+  if (!one.steps.empty())
+    compareState(" after " + std::to_string(one.steps.size()) + " steps", *state, one.steps.back().after);
+  if (isDone())
+    return comparison;
 
-  FailureOr<NamedValues> oneEval = pair.one.evaluate(pair.oneState),
-                         manyEval = pair.many.evaluate(pair.manyState);
-  if (failed(oneEval) || failed(manyEval))
+  FailureOr<NamedValues> evaluated = many.evaluate(*state);
+  if (failed(evaluated))
     return failure();
-  for (auto [value, reference] : llvm::zip_equal(*manyEval, *oneEval))
+  for (auto [value, reference] : llvm::zip_equal(*evaluated, one.evaluated))
     comparison.add("scalar", {value}, {reference});
   return comparison;
 }

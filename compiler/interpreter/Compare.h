@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "compiler/interpreter/Training.h"
+#include "compiler/interpreter/OneDevice.h"
 
 namespace shardc::interpreter {
 
@@ -27,6 +27,7 @@ struct CompareOptions {
   Inputs inputs;
   Handlers handlers = allHandlers(); // of the placed program: a test may plant a fault
   bool checkReplicas = true;
+  bool stopWhenOff = false; // what is compared after a tensor that is off is left out
 };
 
 class Comparison {
@@ -52,6 +53,9 @@ private:
 
 /// Errors of either program have been reported.
 llvm::FailureOr<Comparison> compareTraining(mlir::ModuleOp global, mlir::ModuleOp placed, const Mesh &mesh,
+                                            const CompareOptions &options);
+/// The same with what one device computed from the options' seed and inputs, over their number of steps.
+llvm::FailureOr<Comparison> compareTraining(const OneDevice &one, mlir::ModuleOp placed, const Mesh &mesh,
                                             const CompareOptions &options);
 
 /// `job.yaml:24:7`, or "".

@@ -2,6 +2,7 @@
 
 #include "tests/mutants/Judge.h"
 
+#include "compiler/interpreter/DistHandlers.h"
 #include "compiler/interpreter/exec/CompareExec.h"
 
 #include "dialects/dist/Dist.h"
@@ -19,9 +20,8 @@ static std::string firstLine(const std::string &text) {
 }
 
 /// The tensor that is farthest off, or the error that stopped the run.
-template <typename Result>
-static Verdict byValue(const Result &comparison, bool ran, const std::string &errors) {
-  if (!ran)
+static Verdict byValue(const FailureOr<Comparison> &comparison, const std::string &errors) {
+  if (failed(comparison))
     return {Layer::value, firstLine(errors)};
   if (comparison->passes())
     return {};
@@ -39,19 +39,22 @@ Verdict shardc::mutants::judge(const Program &program, Level level, const Fault 
   Handlers handlers = allHandlers();
   if (fault)
     fault->at(mapping.lookup(site))(handlers);
+  uint64_t seed = uint64_t(job.job->train.seed.value);
+  CompareOptions options{.seed = seed,
+                         .steps = 1,
+                         .inputs = randomInputs(*program.global, seed),
+                         .handlers = handlers,
+                         .stopWhenOff = true};
   job.errors.clear();
   if (failed(verify(*broken)))
     return {Layer::types, firstLine(job.errors)};
   if (level == Level::dist) {
     if (failed(job.runPasses(*broken, "dist-verify")))
       return {Layer::types, firstLine(job.errors)};
-    std::optional<Comparison> comparison = job.compare(*program.global, *broken, 1, true, handlers);
-    return byValue(comparison, comparison.has_value(), job.errors);
+    Mesh mesh = meshOf(dist::planOf(*broken));
+    return byValue(compareTraining(program.one, *broken, mesh, options), job.errors);
   }
   if (failed(job.runPasses(*broken, "exec-verify")))
     return {Layer::execVerify, firstLine(job.errors)};
-  uint64_t seed = uint64_t(job.job->train.seed.value);
-  CompareOptions options{.seed = seed, .steps = 1, .inputs = randomInputs(*program.global, seed)};
-  FailureOr<Comparison> comparison = compareExecWithGlobal(*program.global, *broken, options);
-  return byValue(comparison, succeeded(comparison), job.errors);
+  return byValue(compareExec(program.one, *broken, options), job.errors);
 }

@@ -28,6 +28,7 @@ const Case cases[] = {
      "{mesh: {a: 2, b: 2}, shard: [{heads: [b, a], mlp: [b, a], vocab: [b, a]}, {seq: [b, a]}]}"},
     {"gemma mixed", "gemma", "num_hidden_layers: 1",
      "{mesh: {a: 2, b: 2}, shard: [{mlp: a}, {seq: [b, a]}, {embed: b}]}"},
+    {"qwen3 hsdp", "qwen3", "num_hidden_layers: 1", "hsdp"},
 };
 
 std::string textOf(const Case &each) {
@@ -37,18 +38,25 @@ std::string textOf(const Case &each) {
 }
 } // namespace
 
-std::optional<mutants::Program> mutants::compile(const std::string &name, std::shared_ptr<JobUnderTest> job) {
+std::optional<mutants::Program> mutants::compile(const std::string &name, std::shared_ptr<JobUnderTest> job,
+                                                 OwningOpRef<ModuleOp> built) {
   job->context.loadDialect<exec::ExecDialect>();
   job->context.printOpOnDiagnostic(false);
-  Program program{name, job, {}, {}, {}};
-  program.global = job->build();
-  if (!program.global)
+  Program program{name, job, {}, {}, {}, {}};
+  program.global = std::move(built);
+  if (failed(runPipeline(*program.global, Stage::Step)))
     return std::nullopt;
   program.dist = program.global->clone();
-  program.exec = program.global->clone();
-  if (failed(runPipeline(*program.global, Stage::Step)) || failed(runPipeline(*program.dist, Stage::Dist)) ||
-      failed(runPipeline(*program.exec, Stage::Exec)))
+  if (failed(runPipeline(*program.dist, Stage::Dist, {.first = Stage::Dist})))
     return std::nullopt;
+  program.exec = program.dist->clone();
+  if (failed(runPipeline(*program.exec, Stage::Exec, {.first = Stage::Exec})))
+    return std::nullopt;
+  uint64_t seed = uint64_t(job->job->train.seed.value);
+  FailureOr<OneDevice> one = trainOnOneDevice(*program.global, seed, randomInputs(*program.global, seed), 1);
+  if (failed(one))
+    return std::nullopt;
+  program.one = std::move(*one);
   return program;
 }
 
@@ -65,7 +73,8 @@ std::optional<std::vector<mutants::Program>> mutants::soundPrograms() {
       return std::nullopt;
     }
     job->job = std::move(shrunk->job);
-    std::optional<Program> program = compile(each.name, job);
+    OwningOpRef<ModuleOp> built = job->build();
+    std::optional<Program> program = built ? compile(each.name, job, std::move(built)) : std::nullopt;
     if (!program) {
       llvm::errs() << each.name << ": " << job->errors;
       return std::nullopt;

@@ -15,6 +15,9 @@ would break nothing (a sum in another order); there it is not planted, and no li
 This page is written by `build/dev/bin/MutantTest --write`; the test checks that it is up to date. Of the sites of a fault, each program lends one,
 drawn with a fixed seed; with `SHARDC_SLOW_TESTS` six.
 
+The other way round `SoundTest` takes jobs drawn at random (`tests/unit/property`) to both levels: of 30 of them, with `SHARDC_SLOW_TESTS` of 300, no layer
+has anything to say.
+
 )";
 
 static void printTable(llvm::raw_ostream &stream, Level level, llvm::ArrayRef<Row> rows) {

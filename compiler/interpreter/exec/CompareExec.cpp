@@ -9,28 +9,27 @@ using namespace shardc::interpreter;
 
 namespace {
 
-class Pair {
+class Judgement {
 public:
-  Pair(ModuleOp global, ModuleOp exec, const CompareOptions &options)
-      : options(options), module(exec), one(global, Mesh(), {options.seed, options.inputs}),
-        program(exec, options.seed) {
+  Judgement(const OneDevice &one, ModuleOp exec, const CompareOptions &options)
+      : one(one), options(options), module(exec), program(exec, options.seed) {
     program.setInputs(options.inputs);
   }
 
   FailureOr<Comparison> compare();
 
 private:
-  LogicalResult compareState(const std::string &when);
+  LogicalResult compareState(const std::string &when, const OneDevice::State &references);
   LogicalResult compareKind(const std::string &what, StringRef kind, const NamedValues &references);
   LogicalResult compareGradients();
   LogicalResult compareScalars(ArrayRef<StringRef> kinds, const NamedValues &references);
-  LogicalResult step(int64_t number);
+  LogicalResult compareStep(size_t number);
+  bool isDone() const { return options.stopWhenOff && !comparison.passes(); }
 
+  const OneDevice &one;
   const CompareOptions &options;
   ModuleOp module;
-  Training one;
   ExecInterpreter program;
-  Data state, beforeStep;
   Comparison comparison;
 };
 
@@ -59,7 +58,7 @@ FailureOr<NamedValues> inOrderOf(ModuleOp module, const NamedValues &names, cons
 
 } // namespace
 
-LogicalResult Pair::compareKind(const std::string &what, StringRef kind, const NamedValues &references) {
+LogicalResult Judgement::compareKind(const std::string &what, StringRef kind, const NamedValues &references) {
   FailureOr<NamedValues> values = program.tensors(kind);
   if (failed(values))
     return failure();
@@ -70,20 +69,15 @@ LogicalResult Pair::compareKind(const std::string &what, StringRef kind, const N
   return success();
 }
 
-LogicalResult Pair::compareState(const std::string &when) {
-  return failure(
-      failed(compareKind("weight" + when, nn::kindParameter, one.namesOf(state, nn::kindParameter))) ||
-      failed(
-          compareKind("moment" + when, nn::kindOptimizerState, one.namesOf(state, nn::kindOptimizerState))));
+LogicalResult Judgement::compareState(const std::string &when, const OneDevice::State &references) {
+  return failure(failed(compareKind("weight" + when, nn::kindParameter, references.weights)) ||
+                 failed(compareKind("moment" + when, nn::kindOptimizerState, references.moments)));
 }
 
 /// A gradient that the program has no use for after its last sum is not kept.
-LogicalResult Pair::compareGradients() {
-  FailureOr<NamedValues> references = one.gradients(beforeStep);
-  if (failed(references))
-    return failure();
+LogicalResult Judgement::compareGradients() {
   llvm::StringMap<const NamedValue *> byName;
-  for (const NamedValue &reference : *references)
+  for (const NamedValue &reference : one.gradients)
     byName[reference.name] = &reference;
   for (auto global : module.getOps<exec::GlobalOp>()) {
     if (global.getKind() != nn::kindGradient || !program.isWritten(global))
@@ -104,7 +98,7 @@ LogicalResult Pair::compareGradients() {
   return success();
 }
 
-LogicalResult Pair::compareScalars(ArrayRef<StringRef> kinds, const NamedValues &references) {
+LogicalResult Judgement::compareScalars(ArrayRef<StringRef> kinds, const NamedValues &references) {
   for (auto [kind, reference] : llvm::zip_equal(kinds, references)) {
     FailureOr<double> value = program.scalar(kind);
     if (failed(value))
@@ -116,43 +110,36 @@ LogicalResult Pair::compareScalars(ArrayRef<StringRef> kinds, const NamedValues 
   return success();
 }
 
-LogicalResult Pair::step(int64_t number) {
-  beforeStep = state;
-  NamedValues scalars;
-  FailureOr<Data> next = one.step(number, state, scalars);
-  if (failed(next) || failed(program.run("step", number)))
+LogicalResult Judgement::compareStep(size_t number) {
+  const OneDevice::Step &reference = one.steps[number];
+  if (failed(program.run("step", static_cast<int64_t>(number))) ||
+      failed(compareScalars({"loss", "grad_norm", "learning_rate"}, reference.scalars)))
     return failure();
-  state = *next;
-  return compareScalars({"loss", "grad_norm", "learning_rate"}, scalars);
+  std::string when = number == 0 ? " after 1 step" : " after " + std::to_string(number + 1) + " steps";
+  bool isFirst = number == 0, isLast = number + 1 == one.steps.size();
+  return failure((isFirst && failed(compareGradients())) ||
+                 ((isFirst || isLast) && failed(compareState(when, reference.after))));
 }
 
-FailureOr<Comparison> Pair::compare() {
-  FailureOr<Data> initial = one.init();
-  if (failed(initial) || failed(program.run("init")))
+FailureOr<Comparison> Judgement::compare() {
+  if (failed(program.run("init")) || failed(compareState(" at the start", one.initial)) ||
+      failed(program.writeTensors(nn::kindParameter, one.weights)))
     return failure();
-  state = *initial;
-  if (failed(compareState(" at the start")))
-    return failure();
-  state = one.perturbed(*initial, options.seed);
-  if (failed(program.writeTensors(nn::kindParameter, one.namesOf(state, nn::kindParameter))))
-    return failure();
-  for (int64_t number = 0; number < options.steps; ++number) {
-    if (failed(step(number)))
+  for (size_t number = 0; number < one.steps.size() && !isDone(); ++number)
+    if (failed(compareStep(number)))
       return failure();
-    std::string when = number == 0 ? " after 1 step" : " after " + std::to_string(number + 1) + " steps";
-    if (number == 0 && failed(compareGradients()))
-      return failure();
-    if ((number == 0 || number + 1 == options.steps) && failed(compareState(when)))
-      return failure();
-  }
-  FailureOr<NamedValues> evaluated = one.evaluate(state);
-  if (failed(evaluated) || failed(program.run("eval")) ||
-      failed(compareScalars({"loss", "count"}, *evaluated)))
+  if (!isDone() && (failed(program.run("eval")) || failed(compareScalars({"loss", "count"}, one.evaluated))))
     return failure();
-  return comparison;
+  return std::move(comparison);
 }
 
 FailureOr<Comparison> shardc::interpreter::compareExecWithGlobal(ModuleOp global, ModuleOp exec,
                                                                  const CompareOptions &options) {
-  return Pair(global, exec, options).compare();
+  FailureOr<OneDevice> one = trainOnOneDevice(global, options.seed, options.inputs, options.steps);
+  return failed(one) ? FailureOr<Comparison>(failure()) : compareExec(*one, exec, options);
+}
+
+FailureOr<Comparison> shardc::interpreter::compareExec(const OneDevice &one, ModuleOp exec,
+                                                       const CompareOptions &options) {
+  return Judgement(one, exec, options).compare();
 }

@@ -142,52 +142,6 @@ TEST_P(ExecTraining, isOneDeviceWithPlannedMemory) {
   expectOneDevice(std::string(lowering) + planning);
 }
 
-/// Changes one op of the program; false where it isn't one to change.
-using Fault = function_ref<bool(Operation *)>;
-
-/// Applies the fault to each op in turn: none may pass. Returns how many there were.
-int64_t expectCaught(Programs &programs, Fault fault) {
-  SmallVector<Operation *> ops;
-  programs.exec->walk([&](Operation *op) { ops.push_back(op); });
-  int64_t faults = 0;
-  for (size_t i = 0; i < ops.size(); ++i) {
-    OwningOpRef<ModuleOp> broken = programs.exec->clone();
-    SmallVector<Operation *> clones;
-    broken->walk([&](Operation *op) { clones.push_back(op); });
-    if (!fault(clones[i]))
-      continue;
-    ++faults;
-    programs.job.errors.clear();
-    FailureOr<Comparison> comparison = programs.compare(*broken, /*steps=*/1);
-    EXPECT_TRUE(failed(comparison) || !comparison->passes())
-        << placeOf(ops[i]->getLoc()) << ": a fault at op " << i;
-  }
-  return faults;
-}
-
-struct ExecFaults : testing::Test {
-  Programs programs{"llama", plans[4], 3, std::string(lowering) + planning};
-  void SetUp() override { ASSERT_TRUE(programs.isValid) << programs.job.errors; }
-};
-
-TEST_F(ExecFaults, eachForgottenCollectiveIsCaught) {
-  EXPECT_GT(expectCaught(programs,
-                         [](Operation *op) { return isa<exec::CollectiveOp>(op) && (op->erase(), true); }),
-            20);
-}
-
-TEST_F(ExecFaults, eachAccumulatorThatIsOverwrittenIsCaught) {
-  EXPECT_GT(expectCaught(programs,
-                         [](Operation *op) {
-                           auto product = dyn_cast<exec::GemmOp>(op);
-                           if (!product || product.getBeta() == 0)
-                             return false;
-                           product.setBeta(0);
-                           return true;
-                         }),
-            5);
-}
-
 std::string nameOfCase(const testing::TestParamInfo<Parameters> &info) {
   auto [model, plan, microbatches] = info.param;
   return model + "_" + plan.name + "_micro" + number(microbatches);

@@ -1,7 +1,7 @@
-//===- FaultTest.cpp - a dropped collective is seen -----------------------===//
+//===- FaultTest.cpp - what is said of a dropped collective ---------------===//
 //
-// The comparison that the parity suite rests on must fail when the placed program is wrong. Each collective
-// of a placed GPT-2 is dropped in turn: its result is made of the rank's own operand alone.
+// Of a placed GPT-2 a collective is dropped: its result is made of the rank's own operand alone. That any
+// such fault is seen is the mutants' test; here, that the report points at it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,17 +56,6 @@ std::string describe(Operation *op) {
   std::string text;
   llvm::raw_string_ostream(text) << "in @" << op->getParentOfType<nn::FuncOp>().getSymName() << ": " << *op;
   return text;
-}
-
-TEST_F(Faults, everyDroppedCollectiveIsSeen) {
-  for (Operation *collective : collectives) {
-    int dropped = 0;
-    std::optional<Comparison> comparison =
-        test.compare(*global, *placed, 1, /*checkReplicas=*/false, dropping(collective, dropped));
-    ASSERT_TRUE(comparison) << test.errors;
-    EXPECT_GT(dropped, 0) << describe(collective);
-    EXPECT_FALSE(comparison->passes()) << describe(collective);
-  }
 }
 
 /// A weight's gradient that is not summed over the batch: the table names that weight first among gradients.
