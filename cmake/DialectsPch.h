@@ -1,4 +1,5 @@
-// Precompiled for compiler/: also the dialects, which every room there reads and which cost a file more than itself.
+// Precompiled for compiler/: also the dialects, which every room there reads and which cost a file more than
+// itself.
 #pragma once
 #include "cmake/MlirPch.h"
 

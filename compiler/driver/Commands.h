@@ -46,6 +46,13 @@ struct RunOptions {
   std::vector<std::string> trainerArguments; ///< after `--`
 };
 
+/// What `shardc schedule` draws.
+struct ScheduleOptions {
+  std::string name;
+  int stages = 4, microbatches = 8, virtualStages = 2;
+  std::string svg; ///< a file, or empty
+};
+
 int emitCommand(const JobOptions &options, Stage stage);
 int explainCommand(const JobOptions &options);
 /// Which rule gave each axis of a weight, or of all weights of a module, its mesh axes.
@@ -53,6 +60,7 @@ int whyCommand(const JobOptions &options, const std::string &path);
 int schemaCommand(const std::string &document);
 int verifyCommand(const JobOptions &options, int64_t world);
 int buildCommand(const JobOptions &options, const std::string &folder);
+int scheduleCommand(const ScheduleOptions &options);
 int runCommand(const JobOptions &options, const RunOptions &run);
 
 } // namespace shardc

@@ -1,6 +1,7 @@
 //===- Main.cpp - shardc: the command line --------------------------------===//
 
 #include "compiler/driver/Commands.h"
+#include "compiler/schedule/Schedules.h"
 
 #include "CLI/CLI.hpp"
 #include <map>
@@ -75,6 +76,23 @@ int main(int argc, char **argv) {
   schema->add_option("document", document, "job, plan, train or model")
       ->check(CLI::IsMember({"job", "plan", "train", "model"}));
   schema->callback([&] { exitCode = schemaCommand(document); });
+
+  CLI::App *schedule = app.add_subcommand("schedule", "draw and judge the timetable of a pipeline");
+  ScheduleOptions drawn;
+  const std::vector<std::string_view> kinds = pipeline::kindNames();
+  schedule->add_option("name", drawn.name, "its kind")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())));
+  schedule->add_option("--stages", drawn.stages, "stages")->check(CLI::Range(1, 1024))->capture_default_str();
+  schedule->add_option("--microbatches", drawn.microbatches, "micro-batches of a step")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  schedule
+      ->add_option("--virtual-stages", drawn.virtualStages, "of interleaved: chunks of layers on each stage")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  schedule->add_option("-o,--output", drawn.svg, "also as a picture: an SVG file");
+  schedule->callback([&] { exitCode = scheduleCommand(drawn); });
 
   try {
     app.parse(argc, argv);
