@@ -10,6 +10,8 @@
 
 #include "tests/unit/property/RandomPlan.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 using namespace shardc::interpreter;
@@ -89,7 +91,7 @@ public:
         ", head_dim: " + number(sizes.headDim) + ", intermediate_size: " + number(sizes.mlp) +
         ", vocab_size: " + number(sizes.vocab) +
         ", max_position_embeddings: " + number(sizes.seq + dice.upTo(3)) +
-        ", initializer_range: 0.3, local: false}";
+        ", initializer_range: " + initializerRange() + ", local: false}";
     return "  model: random\n  config: " + config +
            "\n  axes: {embed: hidden_size, mlp: intermediate_size, vocab: vocab_size, head_dim: head_dim, "
            "qkv: 3,\n"
@@ -102,6 +104,13 @@ public:
   }
 
 private:
+  /// The wider a product, the smaller its weights: values keep their size from layer to layer, or what one
+  /// rounds the next would multiply.
+  std::string initializerRange() const {
+    int64_t widest = std::max({sizes.embed, sizes.mlp, sizes.kvHeads * sizes.group * sizes.headDim});
+    return std::to_string(std::min(0.3, 1 / std::sqrt(double(widest))));
+  }
+
   std::string norm() {
     Module module{"norm", "", "", "x", ""};
     module.weight("weight", "embed", ", init: ones");
