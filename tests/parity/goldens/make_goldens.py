@@ -6,8 +6,8 @@
 MODEL/config.json, model.safetensors   as save_pretrained writes them: the weights that training starts from
 MODEL/text.txt                         the data of job.yaml, letters and other bytes of ASCII: as many windows as a step has samples, so that each step
                                        sees all of them, whatever their order
-MODEL/torch-f64, torch-f32-1, -8       five steps, as a trainer's --dump and --metrics leave them: in f64, and in f32
-                                       with one and with eight micro-batches
+MODEL/torch-f64, torch-f32-1, -8,      five steps, as a trainer's --dump and --metrics leave them: in f64, and in f32
+      torch-f32-sum                    with one and with eight micro-batches, and with weights rounded once a step
 MODEL/torch-f64/losses.safetensors     [label, sample, position]: the loss that each of the first labels would have
                                        before the first step: what a softmax keeps of their logits
 
@@ -82,6 +82,24 @@ def build(config, weights=None):
     return model
 
 
+class SumAdamW(torch.optim.AdamW):
+    """Takes decay and step from a weight in one sum, and so rounds it once a step; torch's own rounds it after each."""
+
+    @torch.no_grad()
+    def step(self):
+        start = {p: p.clone() for group in self.param_groups for p in group["params"]}
+        decays = [group["weight_decay"] for group in self.param_groups]
+        for p in start:
+            p.zero_()
+        for group in self.param_groups:
+            group["weight_decay"] = 0.0
+        super().step()
+        for group, decay in zip(self.param_groups, decays):
+            group["weight_decay"] = decay
+            for p in group["params"]:
+                p.sub_(start[p] * (group["lr"] * decay)).add_(start[p])
+
+
 def losses_of(model, windows, reduction):
     logits = model(input_ids=windows[:, :-1], use_cache=False).logits
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction=reduction)
@@ -91,13 +109,13 @@ def tensors_of(model, value):
     return {name: value(parameter).detach().clone().contiguous() for name, parameter in model.named_parameters()}
 
 
-def train(model, windows, microbatches, folder):
+def train(model, windows, microbatches, folder, adamw=torch.optim.AdamW):
     """Five steps of the recipe; what a trainer would dump goes to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim == 1]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": DECAY}, {"params": vectors, "weight_decay": 0.0}],
-                                  lr=LR, betas=BETAS, eps=EPS, foreach=False)
+    optimizer = adamw([{"params": matrices, "weight_decay": DECAY}, {"params": vectors, "weight_decay": 0.0}],
+                      lr=LR, betas=BETAS, eps=EPS, foreach=False)
     metrics = []
     for step in range(STEPS):
         optimizer.zero_grad()
@@ -137,6 +155,7 @@ def make(name, seed):
 
     for microbatches in (1, SAMPLES):
         singles = train(build(config_of(name), start), windows, microbatches, folder / f"torch-f32-{microbatches}")
+    train(build(config_of(name), start), windows, 1, folder / "torch-f32-sum", SumAdamW)
     with everything_in_f64():
         model = build(config_of(name), start)
         with torch.no_grad():
