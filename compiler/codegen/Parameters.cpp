@@ -1,6 +1,7 @@
 //===- Parameters.cpp - where each parameter lies in files and arenas ------===//
 
 #include "compiler/codegen/Tables.h"
+#include "dialects/nn/FileNames.h"
 #include "dialects/nn/Nn.h"
 #include "dialects/nn/Padding.h"
 
@@ -119,7 +120,7 @@ LogicalResult fieldsOf(exec::GlobalOp global, llvm::SmallVectorImpl<Field> &fiel
     if (attributes)
       field.attribute = cast<nn::ParameterAttr>(attributes[index]);
     llvm::StringRef file = field.attribute ? field.attribute.getFile().getValue() : name.getValue();
-    field.fileName = file.consume_front("/") ? file.str() : (prefix ? prefix.str() : "") + file.str();
+    field.fileName = nn::fileNameOf(file, prefix ? prefix.getValue() : "");
     fields.push_back(field);
   }
   return success();

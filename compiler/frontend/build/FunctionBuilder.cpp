@@ -1,6 +1,8 @@
 //===- FunctionBuilder.cpp - arguments, weights, statements ---------------===//
 #include "compiler/frontend/build/FunctionBuilder.h"
 
+#include "dialects/nn/FileNames.h"
+
 #include <fmt/format.h>
 
 using namespace mlir;
@@ -373,8 +375,7 @@ mlir::Value FunctionBuilder::bundleFor(const ChildSpec &child, std::optional<int
   mlir::Value &bundle = layerBundles[path];
   if (!bundle) {
     bundle = addArgument(callee.bundle, path, child.name.at);
-    std::string file = childFile(child, layer);
-    file = file.starts_with("/") ? file.substr(1) : scope.model().hf.prefix + file;
+    const std::string file = nn::fileNameOf(childFile(child, layer), scope.model().hf.prefix);
     NamedAttrList &attrs = argumentAttrs[bundle];
     attrs.set(nn::kindAttrName, str(nn::kindParameter));
     attrs.set(nn::pathAttrName, str(path));

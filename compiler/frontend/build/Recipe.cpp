@@ -2,6 +2,8 @@
 #include "compiler/frontend/build/Recipe.h"
 #include "compiler/frontend/build/FunctionBuilder.h"
 
+#include "dialects/nn/FileNames.h"
+
 #include "mlir/IR/Builders.h"
 
 #include <fmt/format.h>
@@ -57,9 +59,7 @@ DictionaryAttr buildTies(MLIRContext &context, const Job &job, Diagnostics &diag
   Dependencies unused;
   auto fields = FieldCollector(context, padding, diags)
                     .collect(*job.model.module("main"), scope, unused, /*ownOnly=*/false);
-  auto whole = [&](const std::string &file) {
-    return file.starts_with("/") ? file.substr(1) : job.model.hf.prefix + file;
-  };
+  auto whole = [&](const std::string &file) { return nn::fileNameOf(file, job.model.hf.prefix); };
   NamedAttrList ties;
   for (const Field &field : fields.value_or(std::vector<Field>()))
     for (const std::string &alias : field.aliases)

@@ -5,6 +5,7 @@
 #include "compiler/frontend/build/BuildModule.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "dialects/dist/Dist.h"
+#include "dialects/nn/FileNames.h"
 #include "dialects/nn/Nn.h"
 #include "runtime/data/Dataset.h"
 
@@ -25,11 +26,8 @@ static Datum bundleOf(nn::FuncOp main, unsigned index, const parity::Tensors &we
   auto parameters = main.getArgAttrOfType<ArrayAttr>(index, nn::parametersAttrName);
   auto types = cast<nn::BundleType>(main.getArgument(index).getType()).getTypes();
   Data fields;
-  for (auto [type, parameter] : llvm::zip_equal(types, parameters.getAsRange<nn::ParameterAttr>())) {
-    StringRef part = parameter.getFile().getValue();
-    std::string name = part.consume_front("/") ? part.str() : (prefix + part).str();
-    fields.push_back(tensorOf(type, weights.at(name)));
-  }
+  for (auto [type, parameter] : llvm::zip_equal(types, parameters.getAsRange<nn::ParameterAttr>()))
+    fields.push_back(tensorOf(type, weights.at(nn::fileNameOf(parameter.getFile(), prefix))));
   return Datum::bundle(std::move(fields));
 }
 

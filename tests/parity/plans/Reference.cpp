@@ -6,6 +6,7 @@
 #include "compiler/frontend/build/BuildModule.h"
 #include "compiler/interpreter/Training.h"
 #include "dialects/dist/Dist.h"
+#include "dialects/nn/FileNames.h"
 #include "runtime/data/Batches.h"
 
 #include <cmath>
@@ -27,10 +28,8 @@ static std::vector<std::string> fileNames(ModuleOp module) {
       continue;
     auto prefix = step.getArgAttrOfType<StringAttr>(i, nn::filePrefixAttrName);
     for (auto parameter :
-         step.getArgAttrOfType<ArrayAttr>(i, nn::parametersAttrName).getAsRange<nn::ParameterAttr>()) {
-      StringRef part = parameter.getFile().getValue();
-      names.push_back(part.consume_front("/") || !prefix ? part.str() : (prefix.getValue() + part).str());
-    }
+         step.getArgAttrOfType<ArrayAttr>(i, nn::parametersAttrName).getAsRange<nn::ParameterAttr>())
+      names.push_back(nn::fileNameOf(parameter.getFile(), prefix ? prefix.getValue() : ""));
   }
   return names;
 }

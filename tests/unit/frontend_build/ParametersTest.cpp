@@ -2,6 +2,7 @@
 #include "compiler/frontend/build/BuildModule.h"
 #include "tests/unit/frontend/Frontend.h"
 
+#include "dialects/nn/FileNames.h"
 #include "dialects/nn/Nn.h"
 
 #include <chrono>
@@ -62,8 +63,7 @@ protected:
 
   static std::string fileLine(const std::string &prefix, nn::NamedTensorType type,
                               nn::ParameterAttr parameter) {
-    const std::string file = parameter.getFile().str();
-    std::string line = (file.starts_with("/") ? file.substr(1) : prefix + file) + " [";
+    std::string line = nn::fileNameOf(parameter.getFile(), prefix) + " [";
     bool first = true;
     for (auto dimension : parameter.getStorage().getAsRange<mlir::ArrayAttr>()) {
       int64_t size = 1;

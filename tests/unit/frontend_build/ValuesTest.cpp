@@ -4,6 +4,7 @@
 #include "compiler/interpreter/Interpreter.h"
 #include "tests/unit/frontend/Frontend.h"
 
+#include "dialects/nn/FileNames.h"
 #include "dialects/nn/Nn.h"
 
 #include "mlir/Interfaces/FunctionImplementation.h"
@@ -44,9 +45,8 @@ Datum weights(nn::BundleType bundle, mlir::DictionaryAttr attrs) {
   for (auto [type, parameter] :
        llvm::zip(bundle.getTypes(),
                  attrs.getAs<mlir::ArrayAttr>(nn::parametersAttrName).getAsRange<nn::ParameterAttr>())) {
-    const std::string file = parameter.getFile().str();
-    fields.push_back(weight(llvm::cast<nn::NamedTensorType>(type),
-                            file.starts_with("/") ? file.substr(1) : prefix + file));
+    fields.push_back(
+        weight(llvm::cast<nn::NamedTensorType>(type), nn::fileNameOf(parameter.getFile(), prefix)));
   }
   return Datum::bundle(std::move(fields));
 }
