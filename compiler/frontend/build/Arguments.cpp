@@ -210,6 +210,15 @@ TensorPtr FunctionBuilder::withoutPadding(TensorPtr x, ArrayRef<std::string> ove
   return x;
 }
 
+Term FunctionBuilder::withHarmlessPadding(const Term &x) {
+  if (!x.isTensor())
+    return x;
+  std::vector<std::string> axes;
+  for (StringAttr axis : x.tensor->type.names())
+    axes.push_back(axis.str());
+  return Term::of(withoutPadding(x.tensor, axes, 1.0));
+}
+
 void FunctionBuilder::requireAxes(const Tensor &tensor, const std::vector<std::string> &axes, const Expr &at,
                                   const std::string &what) {
   for (const std::string &axis : axes)

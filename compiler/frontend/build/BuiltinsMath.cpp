@@ -20,7 +20,11 @@ Term buildUnary(FunctionBuilder &b, const Expr &call, const std::string &name) {
   }
   b.asTensor(x, operand, fmt::format("the argument of '{}'", call.name));
   Type f32 = b.builder.getF32Type();
-  return b.mapped(call, {x}, f32, f32, unaryScalar(call.name), nameOr(name, call.name));
+  // The others are finite everywhere, and so are their slopes.
+  const bool isPartial =
+      call.name == "exp" || call.name == "log" || call.name == "sqrt" || call.name == "rsqrt";
+  return b.mapped(call, {isPartial ? b.withHarmlessPadding(x) : x}, f32, f32, unaryScalar(call.name),
+                  nameOr(name, call.name));
 }
 
 Term buildMaximum(FunctionBuilder &b, const Expr &call, const std::string &name) {

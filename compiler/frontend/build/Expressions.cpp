@@ -166,6 +166,8 @@ Term FunctionBuilder::arithmetic(const Expr &expr, Term left, Term right, const 
     called = left.isTensor() ? left.tensor->name : right.tensor->name;
   if (expr.op == BinaryOp::Pow)
     return power(expr, left, right, called);
+  if (expr.op == BinaryOp::Div || expr.op == BinaryOp::Mod)
+    right = withHarmlessPadding(right);
   const bool isFloat = expr.op == BinaryOp::Div;
   Type element = isFloat ? builder.getF32Type() : commonElement(expr, {left, right});
   Type result = isComparison(expr.op) ? builder.getI1Type() : element;
@@ -174,9 +176,10 @@ Term FunctionBuilder::arithmetic(const Expr &expr, Term left, Term right, const 
 
 Term FunctionBuilder::power(const Expr &expr, const Term &left, const Term &right, const std::string &name) {
   Type f32 = builder.getF32Type();
+  const Term base = withHarmlessPadding(left);
   if (right.isNumber())
-    return mapped(expr, {left}, f32, f32, powerScalar(right.config.number), name);
-  return mapped(expr, {left, right}, f32, f32, powerScalar(), name);
+    return mapped(expr, {base}, f32, f32, powerScalar(right.config.number), name);
+  return mapped(expr, {base, right}, f32, f32, powerScalar(), name);
 }
 
 /// Folds every axis that both have, except batch and seq.

@@ -63,6 +63,9 @@ public:
   void refusePadded(const nn::NamedTensorType &type, const Position &at, const std::string &what);
   /// `x` with `neutral` where an axis of `over` is only padding: its gradient is zero there.
   TensorPtr withoutPadding(TensorPtr x, llvm::ArrayRef<std::string> over, double neutral);
+  /// `x` with 1 wherever it is only padding. For what is not finite, or has no finite slope, somewhere: what
+  /// padding would come to is masked later, but zero times its slope must be zero.
+  Term withHarmlessPadding(const Term &x);
   void refuseBatch(const std::vector<std::string> &axes, const Expr &at, const std::string &what);
   /// Of each product, `folded` has all parts that `tensors` have, or none.
   void requireWholeProducts(const std::vector<std::string> &folded, llvm::ArrayRef<TensorPtr> tensors,

@@ -68,10 +68,7 @@ struct Trained {
   }
 };
 
-struct Padding : testing::TestWithParam<Case> {};
-
-TEST_P(Padding, isZeroAndChangesNothing) {
-  Trained padded(jobText(GetParam(), GetParam().plan)), plain(jobText(GetParam(), "mesh: {}"));
+void expectPaddingChangesNothing(Trained &padded, Trained &plain) {
   padded.train();
   plain.train();
   ASSERT_EQ(padded.values.size(), plain.values.size());
@@ -92,6 +89,41 @@ TEST_P(Padding, isZeroAndChangesNothing) {
     }
   }
   EXPECT_GE(longer, 2) << "no tensor was padded";
+}
+
+struct Padding : testing::TestWithParam<Case> {};
+
+TEST_P(Padding, isZeroAndChangesNothing) {
+  Trained padded(jobText(GetParam(), GetParam().plan)), plain(jobText(GetParam(), "mesh: {}"));
+  expectPaddingChangesNothing(padded, plain);
+}
+
+/// Every valid logit is about -1200, far below where `exp` of 1200 has a number; what is divided by and what
+/// is a logarithm's argument is zero in the padding.
+TEST(PaddingOfFunctions, hasFiniteSlopes) {
+  const std::string model = R"(
+  model: cold
+  config: {hidden_size: 12, vocab_size: 17, initializer_range: 0.1}
+  axes: {embed: hidden_size, vocab: vocab_size}
+  inputs: {tokens: {axes: [batch, seq], dtype: i32}, labels: {axes: [batch, seq], dtype: i32, shift: 1, ignore: -100}}
+  modules:
+    main:
+      weights:
+        embed_tokens: {axes: [vocab, embed], init: ones}
+        lm_head: {axes: [vocab, embed], init: ones}
+        scale: {axes: [vocab], init: ones}
+      forward(tokens, labels): |
+        x = gather(embed_tokens, tokens, axis=vocab)
+        logits = (x @ lm_head) * -100.0 / scale + log(scale) + scale ** 1.5
+        return cross_entropy(logits, labels, over=vocab))";
+  auto text = [&](const std::string &plan) {
+    return "model: " + model + "\nplan: {" + plan +
+           "}\ntrain: {seq_len: 4, global_batch_size: 2, steps: 20, optimizer: {name: adamw, lr: 1.0e-2, "
+           "eps: "
+           "1.0e-3}, seed: 7}\n";
+  };
+  Trained padded(text("mesh: {tp: 4}, shard: [{vocab: tp}]")), plain(text("mesh: {}"));
+  expectPaddingChangesNothing(padded, plain);
 }
 
 const std::string adamw = "{name: adamw, lr: 1.0e-2, eps: 1.0e-3, weight_decay: 0.1}",
