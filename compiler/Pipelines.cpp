@@ -73,6 +73,7 @@ const std::vector<Level> &levels() {
            {"exec-layout", "an order for the axes of each buffer, so that products need no transposes"},
            {"exec-lower", "destinations instead of results, local sizes, strides; no placements left"},
            // Row kernels are fused here, when values have become buffers.
+           {"exec-bucket", "small movements of one kind and group become one meeting"},
            {"exec-order", "the order in which a rank issues its operations"},
            {"exec-plan-memory", "every buffer at a fixed offset; the peak is a constant"},
            {"exec-verify", "independent of the passes above: groups, lifetimes, accumulators"},

@@ -1,7 +1,8 @@
 //===- Communication.cpp - what a step moves between ranks ----------------===//
 //
 // Counts are exact: a function's movements are counted once and multiplied by its calls and by the trips of
-// the loops around them. Bytes are what one rank sends in the ring algorithm of each collective, n ranks:
+// the loops around them. A group meets once for a collective, or once for all that a wait names. Bytes are
+// what one rank sends in the ring algorithm of each collective, n ranks:
 //
 //   all_reduce 2 (n-1)/n of the buffer     all_gather, reduce_scatter (n-1)/n of the whole     all_to_all
 //   (n-1)/n of the part
@@ -12,45 +13,57 @@
 
 #include "compiler/analysis/Communication.h"
 
-#include "compiler/analysis/Layouts.h"
-#include "dialects/dist/Dist.h"
+#include "dialects/exec/Exec.h"
 
-#include "llvm/ADT/MapVector.h"
+#include <map>
 
 using namespace mlir;
+using namespace exec;
 using namespace shardc;
 
 namespace {
 using Key = std::pair<std::string, std::vector<std::string>>; // kind, mesh axes
 struct Total {
-  double count = 0, bytes = 0;
+  double count = 0, meetings = 0, ahead = 0, bytes = 0;
+
+  void add(const Total &other, double times, bool isAhead) {
+    count += times * other.count;
+    meetings += times * other.meetings;
+    ahead += times * (isAhead ? other.meetings : other.ahead);
+    bytes += times * other.bytes;
+  }
 };
 using Totals = std::map<Key, Total>;
 
-double bytesOf(Type type, ModuleOp module) {
-  auto tensor = cast<nn::NamedTensorType>(type);
-  return static_cast<double>(localElements(tensor, module)) *
-         tensor.getElementType().getIntOrFloatBitWidth() / 8;
+double bytesOfBuffer(BufferType type) {
+  return static_cast<double>(type.getNumElements() * type.getElementBytes());
 }
 
 /// What one rank sends, of its operand and result on that rank.
-double sentBytes(Operation *op, int64_t ranks, ModuleOp module) {
+double sentBytes(CollectiveOp op, int64_t ranks) {
   double share = static_cast<double>(ranks - 1) / static_cast<double>(ranks);
-  double operand = bytesOf(op->getOperand(0).getType(), module),
-         result = bytesOf(op->getResult(0).getType(), module);
-  if (isa<dist::AllReduceOp>(op))
+  double operand = bytesOfBuffer(op.getOperand().getType()), result = bytesOfBuffer(op.getOut().getType());
+  if (op.getKind() == CollectiveKind::all_reduce)
     return 2 * share * operand;
   return share * std::max(operand, result);
 }
 
+/// Whether anything is computed between the start and the wait.
+bool isAhead(Operation *started, WaitOp wait) {
+  for (Operation *op = started->getNextNode(); op != wait; op = op->getNextNode())
+    if (isa<LoopOp>(op) || (isa<AccessOpInterface>(op) && !isa<CollectiveOp>(op) && op->getNumResults() == 0))
+      return true;
+  return false;
+}
+
 class Counter {
 public:
-  explicit Counter(ModuleOp module) : module(module), plan(dist::planOf(module)) {}
+  explicit Counter(ModuleOp module) : module(module), mesh(module->getAttrOfType<MeshAttr>(meshAttrName)) {}
 
   const Totals &of(StringRef function) {
     auto [known, isNew] = functions.try_emplace(function);
     if (isNew)
-      if (auto func = module.lookupSymbol<nn::FuncOp>(function)) {
+      if (auto func = module.lookupSymbol<FuncOp>(function)) {
         Totals totals;
         add(func.getBody(), 1, totals);
         functions[function] = std::move(totals);
@@ -59,32 +72,47 @@ public:
   }
 
 private:
+  Key keyOf(CollectiveOp op) {
+    Key key{stringifyCollectiveKind(op.getKind()).str(), {}};
+    for (StringAttr axis : mesh.getNames())
+      if (llvm::is_contained(op.getMesh().getAsRange<StringAttr>(), axis))
+        key.second.push_back(axis.str());
+    return key;
+  }
+
   void add(Region &region, double times, Totals &totals) {
     for (Operation &op : region.front()) {
-      if (auto call = dyn_cast<nn::CallOp>(op)) {
-        Totals callee = of(call.getCallee());
-        for (auto &[key, total] : callee) {
-          totals[key].count += times * total.count;
-          totals[key].bytes += times * total.bytes;
-        }
-      } else if (auto loop = dyn_cast<nn::LoopOp>(op)) {
+      if (auto call = dyn_cast<CallOp>(op); call && !call.getToken()) {
+        addCall(call, times, false, totals);
+      } else if (auto loop = dyn_cast<LoopOp>(op)) {
         add(loop.getBody(), times * static_cast<double>(loop.getTrips()), totals);
-      } else if (isa<dist::AllReduceOp, dist::AllGatherOp, dist::ReduceScatterOp, dist::AllToAllOp>(op)) {
-        Key key{op.getName().stripDialect().str(), {}};
-        SmallVector<StringAttr> over =
-            llvm::to_vector(op.getAttrOfType<ArrayAttr>("over").getAsRange<StringAttr>());
-        for (dist::MeshAxisAttr axis : plan.getMesh())
-          if (llvm::is_contained(over, axis.getName()))
-            key.second.push_back(axis.getName().str());
-        Total &total = totals[key];
-        total.count += times;
-        total.bytes += times * sentBytes(&op, plan.sizeOf(over), module);
+      } else if (auto wait = dyn_cast<WaitOp>(op)) {
+        Operation *first = wait.getStarted().front();
+        if (auto started = dyn_cast<CallOp>(first))
+          addCall(started, times, isAhead(started, wait), totals);
+        else
+          totals[keyOf(cast<CollectiveOp>(first))].add(
+              {.meetings = 1, .ahead = isAhead(first, wait) ? 1.0 : 0.0}, times, false);
+      } else if (auto collective = dyn_cast<CollectiveOp>(op)) {
+        int64_t ranks = 1;
+        for (StringAttr axis : collective.getMesh().getAsRange<StringAttr>())
+          ranks *= mesh.sizeOf(axis);
+        totals[keyOf(collective)].add({.count = 1,
+                                       .meetings = collective.getToken() ? 0.0 : 1.0,
+                                       .bytes = sentBytes(collective, ranks)},
+                                      times, false);
       }
     }
   }
 
+  void addCall(CallOp call, double times, bool isAhead, Totals &totals) {
+    Totals callee = of(call.getCallee());
+    for (auto &[key, total] : callee)
+      totals[key].add(total, times, isAhead);
+  }
+
   ModuleOp module;
-  dist::PlanAttr plan;
+  MeshAttr mesh;
   llvm::StringMap<Totals> functions;
 };
 } // namespace
@@ -93,6 +121,8 @@ std::vector<Movement> shardc::movementsOf(ModuleOp module, StringRef function) {
   std::vector<Movement> movements;
   Counter counter(module);
   for (auto &[key, total] : counter.of(function))
-    movements.push_back({key.first, key.second, static_cast<int64_t>(total.count), total.bytes});
+    movements.push_back({key.first, key.second, static_cast<int64_t>(total.count),
+                         static_cast<int64_t>(total.meetings), static_cast<int64_t>(total.ahead),
+                         total.bytes});
   return movements;
 }

@@ -12,12 +12,14 @@ namespace shardc {
 struct Movement {
   std::string kind;                  ///< all_reduce, all_gather, ...
   std::vector<std::string> meshAxes; ///< in mesh order
-  int64_t count = 0;                 ///< calls in one run of the function, loops unrolled
+  int64_t count = 0;                 ///< tensors moved in one run of the function, loops unrolled
+  int64_t meetings = 0;              ///< of the group: one for each bucket
+  int64_t ahead = 0;                 ///< meetings of what is under way while something computes
   double bytes = 0;                  ///< that one rank sends, by the ring algorithms of the field
 };
 
-/// What one run of `function` moves, calls and loops followed; sorted by kind and mesh axes. The module is a
-/// `dist` program after lowering.
+/// What one run of `function` moves, calls and loops followed; sorted by kind and mesh axes. The module is an
+/// `exec` program.
 std::vector<Movement> movementsOf(mlir::ModuleOp module, llvm::StringRef function);
 
 } // namespace shardc

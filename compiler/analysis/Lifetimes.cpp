@@ -26,16 +26,19 @@ Lifetimes::Lifetimes(FuncOp func) {
     if (auto buffer = dyn_cast<BufferOp>(op))
       intervals[buffer] = {steps[op], steps[op]};
   });
-  // Pointers derived from a buffer need nothing; what reads or writes through them does. A wait ends a
-  // collective.
+  // Pointers derived from a buffer need nothing; what reads or writes through them does. What a wait
+  // is for ends there.
   func.getBody().walk([&](Operation *op) {
     if (op->getParentOfType<KernelOp>())
       return;
     if (auto wait = dyn_cast<WaitOp>(op))
-      for (Value operand : wait.getToken().getDefiningOp()->getOperands())
-        for (Value root : rootsOf(operand))
-          if (auto buffer = root.getDefiningOp<BufferOp>())
-            use(buffer, op);
+      for (Operation *started : wait.getStarted()) {
+        waits[started] = steps[op];
+        for (Value operand : started->getOperands())
+          for (Value root : rootsOf(operand))
+            if (auto buffer = root.getDefiningOp<BufferOp>())
+              use(buffer, op);
+      }
     auto access = dyn_cast<AccessOpInterface>(op);
     if (!access)
       return;

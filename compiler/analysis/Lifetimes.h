@@ -20,11 +20,14 @@ public:
   const llvm::MapVector<BufferOp, Interval> &buffers() const { return intervals; }
   /// The step of a call.
   int stepOf(mlir::Operation *op) const { return steps.lookup(op); }
+  /// The step at which a call is complete: its own, or that of the wait for it.
+  int endOf(mlir::Operation *op) const { return std::max(steps.lookup(op), waits.lookup(op)); }
 
 private:
   void use(BufferOp buffer, mlir::Operation *user);
 
   llvm::DenseMap<mlir::Operation *, int> steps, lastSteps; // of an op, and of what it contains
+  llvm::DenseMap<mlir::Operation *, int> waits;            // for what was started
   llvm::MapVector<BufferOp, Interval> intervals;
 };
 

@@ -229,41 +229,71 @@ FailureOr<std::string> tileOf(exec::CollectiveOp op, llvm::ArrayRef<exec::LoopAt
 
 } // namespace
 
-LogicalResult FunctionPrinter::call(exec::CollectiveOp op) {
+FailureOr<std::string> FunctionPrinter::blocksOf(exec::CollectiveOp op, bool isPart) {
   using Kind = exec::CollectiveKind;
-  static const char *const functions[] = {"allReduce", "allGather", "reduceScatter", "allToAll"};
-  Kind kind = op.getKind();
   llvm::SmallVector<exec::LoopAttr> tile = exec::loopsOf(op.getTile());
-  std::string group = shared.group(op.getMesh()), in = expression(op.getOperand()),
-              out = expression(op.getOut());
   int64_t members = 1, elements = 1;
   for (StringAttr axis : op.getMesh().getAsRange<StringAttr>())
     members *= shared.mesh.sizeOf(axis);
   for (exec::LoopAttr loop : tile)
     elements *= loop.getSize();
-
-  std::string what;
-  if (kind == Kind::all_reduce) {
+  if (op.getKind() == Kind::all_reduce) {
     if (!op.getOperand().getType().isDense() || !op.getOut().getType().isDense())
-      return op.emitOpError("reduces a buffer that is not dense, which a trainer does not");
-    what = std::to_string(elements);
-  } else if (auto chunks = kind == Kind::all_to_all
-                               ? std::nullopt
-                               : chunksOf(tile, op.getStep(), kind == Kind::all_gather, members)) {
-    what = "rt::Chunks" + *chunks;
-  } else {
-    FailureOr<std::string> initial = tileOf(op, tile);
-    if (failed(initial))
-      return failure();
-    what = file.addObject("static constexpr rt::Tile", "tile_" + shortName(op.getOut()), *initial, "");
+      return op.emitOpError("reduces a buffer that is not dense, which a trainer does not"), failure();
+    return isPart ? fmt::format("{{.chunk = {}}}", elements) : std::to_string(elements);
   }
-  std::string pointers = kind == Kind::all_reduce && in == out ? in : in + ", " + out;
-  const char *fold = op.getFold() == exec::Fold::max ? ", rt::Fold::max" : "";
-  std::string name = exec::stringifyCollectiveKind(kind).str() + " over " + group;
-  enterAndCall(op, name,
-               fmt::format("rt::{}({}context.group(groups::{}), {}, {}{})", functions[static_cast<int>(kind)],
-                           shared.target.leadArgument, group, pointers, what, fold));
+  if (auto chunks = op.getKind() == Kind::all_to_all
+                        ? std::nullopt
+                        : chunksOf(tile, op.getStep(), op.getKind() == Kind::all_gather, members))
+    return (isPart ? "" : "rt::Chunks") + *chunks;
+  FailureOr<std::string> initial = tileOf(op, tile);
+  if (failed(initial))
+    return failure();
+  std::string object =
+      file.addObject("static constexpr rt::Tile", "tile_" + shortName(op.getOut()), *initial, "");
+  return isPart ? "{}, &" + object : object;
+}
+
+LogicalResult FunctionPrinter::move(llvm::ArrayRef<exec::CollectiveOp> bucket) {
+  static const char *const functions[] = {"allReduce", "allGather", "reduceScatter", "allToAll"};
+  exec::CollectiveOp first = bucket.front();
+  exec::CollectiveKind kind = first.getKind();
+  std::string group = shared.group(first.getMesh()), parts;
+  for (exec::CollectiveOp op : bucket) {
+    std::string in = expression(op.getOperand()), out = expression(op.getOut());
+    FailureOr<std::string> blocks = blocksOf(op, bucket.size() > 1);
+    if (failed(blocks))
+      return failure();
+    if (bucket.size() > 1)
+      parts += fmt::format("{}{{{}, {}, {}}}", parts.empty() ? "" : ", ", in, out, *blocks);
+    else if (kind == exec::CollectiveKind::all_reduce && in == out)
+      parts = in + ", " + *blocks;
+    else
+      parts = in + ", " + out + ", " + *blocks;
+  }
+  std::string name = exec::stringifyCollectiveKind(kind).str();
+  if (bucket.size() > 1) {
+    parts = "{" + parts + "}";
+    name += " of " + std::to_string(bucket.size());
+  }
+  const char *fold = first.getFold() == exec::Fold::max ? ", rt::Fold::max" : "";
+  enterAndCall(first, name + " over " + group,
+               fmt::format("rt::{}({}context.group(groups::{}), {}{})", functions[static_cast<int>(kind)],
+                           shared.target.leadArgument, group, parts, fold));
   return success();
+}
+
+/// What is started does its work where it is waited for: a collective's peers are at the same place then, and
+/// what it moves is still in the caches when it is used.
+LogicalResult FunctionPrinter::call(exec::CollectiveOp op) {
+  return op.getToken() ? success() : move(op);
+}
+
+LogicalResult FunctionPrinter::call(exec::WaitOp op) {
+  llvm::SmallVector<Operation *> started = op.getStarted();
+  if (auto function = dyn_cast<exec::CallOp>(started.front()))
+    return callFunction(function);
+  return move(llvm::map_to_vector(started, [](Operation *one) { return cast<exec::CollectiveOp>(one); }));
 }
 
 } // namespace shardc::codegen

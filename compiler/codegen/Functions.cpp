@@ -149,7 +149,7 @@ LogicalResult FunctionPrinter::statement(Operation *op) {
         return success();
       })
       .Case<exec::CallOp, exec::LoopOp, exec::GemmOp, exec::AttentionOp, exec::AttentionBackwardOp,
-            exec::CollectiveOp, exec::RopeOp>([&](auto callOp) { return call(callOp); })
+            exec::CollectiveOp, exec::WaitOp, exec::RopeOp>([&](auto callOp) { return call(callOp); })
       .Case<exec::GatherOp, exec::ScatterAddOp, exec::IotaOp, exec::RandomOp, exec::DropoutOp, exec::CopyOp,
             exec::MaskOp>([&](auto loops) {
         std::string name = loops->getName().stripDialect().str() + "_" + shortName(loops.getOut());
@@ -158,7 +158,6 @@ LogicalResult FunctionPrinter::statement(Operation *op) {
       .Case([&](exec::KernelOp kernel) {
         return work(op, nameOf(kernel), [&](Work &work) { return printLoops(kernel, work); });
       })
-      .Case([](exec::WaitOp) { return success(); }) // collectives are complete when they return
       .Default([](Operation *op) { return op->emitOpError("has no C++ form"); });
 }
 
@@ -186,6 +185,10 @@ void FunctionPrinter::enterAndCall(Operation *op, const std::string &what, const
 }
 
 LogicalResult FunctionPrinter::call(exec::CallOp op) {
+  return op.getToken() ? success() : callFunction(op);
+}
+
+LogicalResult FunctionPrinter::callFunction(exec::CallOp op) {
   auto callee = shared.symbols.lookup<exec::FuncOp>(op.getCallee());
   std::string arguments = shared.target.leadArgument + "context";
   for (Value operand : op.getOperands())

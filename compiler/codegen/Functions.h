@@ -62,7 +62,13 @@ private:
   mlir::LogicalResult call(exec::AttentionOp op);
   mlir::LogicalResult call(exec::AttentionBackwardOp op);
   mlir::LogicalResult call(exec::CollectiveOp op);
+  mlir::LogicalResult call(exec::WaitOp op);
   mlir::LogicalResult call(exec::RopeOp op);
+  mlir::LogicalResult callFunction(exec::CallOp op);
+  /// One collective, or several with one meeting of the group.
+  mlir::LogicalResult move(llvm::ArrayRef<exec::CollectiveOp> bucket);
+  /// What the runtime is told of a collective's blocks, alone or as a part of a bucket.
+  mlir::FailureOr<std::string> blocksOf(exec::CollectiveOp op, bool isPart);
   mlir::LogicalResult work(mlir::Operation *op, llvm::StringRef name,
                            llvm::function_ref<mlir::LogicalResult(Work &)> print);
 

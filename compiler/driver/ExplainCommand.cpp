@@ -136,12 +136,13 @@ void printText(const Explanation &e) {
   fmt::print("\ncollectives of a step\n");
   if (e.step.empty())
     fmt::print("  none\n");
-  rows = {{"collective", "over", "count", "sent by a rank"}};
+  rows = {{"collective", "over", "tensors", "meetings", "ahead", "sent by a rank"}};
   double total = 0;
   std::map<std::string, double> byMeshAxes;
   for (const Movement &m : e.step) {
     const std::string over = fmt::format("{}", fmt::join(e.meshNames(m.meshAxes), " x "));
-    rows.push_back({m.kind, over, withCommas(m.count), bytesText(m.bytes)});
+    rows.push_back(
+        {m.kind, over, withCommas(m.count), withCommas(m.meetings), withCommas(m.ahead), bytesText(m.bytes)});
     total += m.bytes;
     byMeshAxes[over] += m.bytes;
   }
@@ -155,8 +156,12 @@ void printText(const Explanation &e) {
 Json movementsJson(const std::vector<Movement> &movements, const MeshNames &written) {
   Json list = Json::array();
   for (const Movement &m : movements)
-    list.push_back(
-        {{"collective", m.kind}, {"mesh_axes", written(m.meshAxes)}, {"count", m.count}, {"bytes", m.bytes}});
+    list.push_back({{"collective", m.kind},
+                    {"mesh_axes", written(m.meshAxes)},
+                    {"count", m.count},
+                    {"meetings", m.meetings},
+                    {"ahead", m.ahead},
+                    {"bytes", m.bytes}});
   return list;
 }
 
@@ -193,11 +198,11 @@ int shardc::explainCommand(const JobOptions &options) {
     e.rules.push_back(levelText(level, e.meshNames));
   e.parameters = parameterLayouts(*compiled->module);
   e.count(*compiled->module);
-  e.step = movementsOf(*compiled->module, "step");
-  e.eval = movementsOf(*compiled->module, "eval");
   PipelineOptions toExec{options.dumpDir, options.timing, Stage::Exec};
   if (failed(runPipeline(*compiled->module, Stage::Exec, toExec)))
     return 1;
+  e.step = movementsOf(*compiled->module, "step");
+  e.eval = movementsOf(*compiled->module, "eval");
   e.memory = *memoryPeak(*compiled->module);
   options.json ? printJson(e) : printText(e);
   return 0;

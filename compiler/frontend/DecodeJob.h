@@ -19,6 +19,8 @@ std::optional<PlanDraft> decodePlan(const Node &root, Diagnostics &diags);
 AxisRule decodeRule(const Entry &entry, const Plan &plan, const Node &root, Diagnostics &diags);
 /// `zero`, `parameters` and their short form into a plan whose mesh and rules are there.
 void decodeAtRest(const Node &root, Plan &plan, Diagnostics &diags);
+/// When movements of weights and gradients are issued, and how many together.
+void decodeMovements(const Node &root, Plan &plan, Diagnostics &diags);
 std::optional<Train> decodeTrain(const Node &root, Diagnostics &diags);
 
 /// Checks the parts against each other and sets the plan's micro-batches.

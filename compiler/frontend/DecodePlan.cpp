@@ -97,6 +97,7 @@ public:
       decodeLevel(level);
     if (diags.size() == before)
       decodeAtRest(root, draft.plan, diags);
+    decodeMovements(root, draft.plan, diags);
     draft.microbatches = count("microbatches");
     draft.accumulationSteps = count("gradient_accumulation_steps");
     draft.microBatchSize = count("micro_batch_size");

@@ -38,11 +38,18 @@ struct AtRest {
   bool reshardAfterForward = true;
 };
 
+/// When movements of weights and gradients are issued.
+struct Movements {
+  int64_t prefetch = 1;           ///< calls of modules during which one may be under way
+  int64_t bucketBytes = 25 << 20; ///< up to which small ones are put together
+};
+
 struct Plan {
   Name name;                  ///< of its file, or `inline`
   std::vector<MeshAxis> mesh; ///< slowest axis first
   std::vector<Level> shard;
   AtRest atRest;
+  Movements movements;
   Located<int64_t> microbatches; ///< per step, each of global_batch_size / microbatches sequences
 
   int64_t worldSize() const;

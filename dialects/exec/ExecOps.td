@@ -70,10 +70,14 @@ def Exec_CallOp : Exec_Work<"call", [DeclareOpInterfaceMethods<SymbolUserOpInter
   let description = [{
     Example: `exec.call @norm(%x, %w, %y) frame[4096] : !exec.buffer<f32[seq=4]>, !norm, !exec.buffer<f32[seq=4]>`
 
+    With a token the call has only started: until `exec.wait` nothing that it writes is to be touched, nothing that it reads to be
+    written, and its frame is its own. So a function that moves weights runs while another computes.
+
     C1: the callee is an `exec.func` that is no entry. C2: operands have the types of its arguments.
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Exec_Any>:$operands, OptionalAttr<I64Attr>:$frame);
-  let assemblyFormat = "$callee `(` $operands `)` (`frame` `[` $frame^ `]`)? attr-dict (`:` type($operands)^)?";
+  let results = (outs Optional<Exec_StartedToken>:$token);
+  let assemblyFormat = "$callee `(` $operands `)` (`frame` `[` $frame^ `]`)? attr-dict (`:` type($operands)^)? (`async` type($token)^)?";
 }
 
 def Exec_LoopOp : Exec_Op<"loop", [SingleBlockImplicitTerminator<"YieldOp">,
@@ -396,9 +400,26 @@ def Exec_CollectiveOp : Exec_Work<"collective"> {
   }];
 }
 def Exec_WaitOp : Exec_Op<"wait"> {
-  let summary = "wait until a collective is complete on all members";
-  let arguments = (ins Exec_Token:$token);
-  let assemblyFormat = "$token attr-dict";
+  let summary = "wait until what was started is complete on all members";
+  let description = [{
+    Several collectives that are waited for together are a bucket: the group meets once for all of them, not once for each.
+
+    Example:
+    ```mlir
+    %0 = exec.collective all_gather [dp] %up -> %whole_up tile [n=4: 1, 1] step [0, 4] : !part, !whole async !exec.token
+    %1 = exec.collective all_gather [dp] %down -> %whole_down tile [n=4: 1, 1] step [0, 4] : !part, !whole async !exec.token
+    exec.wait %0, %1
+    ```
+    C1: a token at least, each of a collective or call in the same block. C2: several are of collectives of one kind,
+    over the same mesh axes, with the same fold.
+  }];
+  let arguments = (ins Variadic<Exec_Token>:$tokens);
+  let assemblyFormat = "$tokens attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What is waited for: collectives, or one call.
+    ::llvm::SmallVector<::mlir::Operation *> getStarted();
+  }];
 }
 
 #endif

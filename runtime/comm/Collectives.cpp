@@ -12,13 +12,14 @@ Members &members(Group &group) {
   return static_cast<Members &>(group);
 }
 
-void exchange(Group &group, const void *in, void *out, const Tile &tile) {
+void exchange(Group &group, Bucket bucket, TileOf tileOf) {
   if (group.size == 1)
-    copyTile(in, out, tile);
+    for (const Part &part : bucket)
+      copyTile(part.in, part.out, tileOf(group, part));
   else if (members(group).local())
-    local::exchange(members(group), in, out, tile);
+    local::exchange(members(group), bucket, tileOf);
   else
-    members(group).remote->exchange(members(group), in, out, tile);
+    members(group).remote->exchange(members(group), bucket, tileOf);
 }
 
 void broadcastCells(Group &group, void *x, std::int64_t n, int root) {
@@ -30,70 +31,76 @@ void broadcastCells(Group &group, void *x, std::int64_t n, int root) {
     members(group).remote->broadcast(members(group), x, n, root);
 }
 
-Tile gathering(const Group &group, Chunks c) {
-  Tile tile = chunked(c.outer, c.chunk, c.chunk, group.size * c.chunk);
-  tile.toStep = c.chunk;
-  return tile;
-}
-
-Tile scattering(const Group &group, Chunks c) {
-  Tile tile = chunked(c.outer, c.chunk, group.size * c.chunk, c.chunk);
-  tile.fromStep = c.chunk;
-  return tile;
-}
-
 } // namespace
 
-void allReduce(Group &group, const float *in, float *out, std::int64_t n, Fold fold) {
+void allReduce(Group &group, Bucket bucket, Fold fold) {
   if (group.size == 1) {
-    if (in != out)
-      std::memcpy(out, in, n * sizeof(float));
+    for (const Part &part : bucket)
+      if (part.in != part.out)
+        std::memcpy(part.out, part.in, part.chunks.chunk * sizeof(float));
   } else if (members(group).local()) {
-    local::allReduce(members(group), in, out, n, fold);
+    local::allReduce(members(group), bucket, fold);
   } else {
-    members(group).remote->allReduce(members(group), in, out, n, fold);
+    members(group).remote->allReduce(members(group), bucket, fold);
   }
+}
+
+void allReduce(Group &group, const float *in, float *out, std::int64_t n, Fold fold) {
+  allReduce(group, {{in, out, {.chunk = n}}}, fold);
 }
 
 void allReduce(Group &group, float *x, std::int64_t n, Fold fold) {
   allReduce(group, x, x, n, fold);
 }
 
+void allGather(Group &group, Bucket bucket) {
+  exchange(group, bucket, gathering);
+}
+
 void allGather(Group &group, const float *in, float *out, const Tile &tile) {
-  exchange(group, in, out, tile);
+  allGather(group, {{in, out, {}, &tile}});
 }
 
 void allGather(Group &group, const std::int32_t *in, std::int32_t *out, const Tile &tile) {
-  exchange(group, in, out, tile);
+  allGather(group, {{in, out, {}, &tile}});
 }
 
 void allGather(Group &group, const float *in, float *out, Chunks chunks) {
-  exchange(group, in, out, gathering(group, chunks));
+  allGather(group, {{in, out, chunks}});
 }
 
 void allGather(Group &group, const std::int32_t *in, std::int32_t *out, Chunks chunks) {
-  exchange(group, in, out, gathering(group, chunks));
+  allGather(group, {{in, out, chunks}});
+}
+
+void reduceScatter(Group &group, Bucket bucket, Fold fold) {
+  if (group.size == 1)
+    for (const Part &part : bucket)
+      copyTile(part.in, part.out, scattering(group, part));
+  else if (members(group).local())
+    local::reduceScatter(members(group), bucket, fold);
+  else
+    members(group).remote->reduceScatter(members(group), bucket, fold);
 }
 
 void reduceScatter(Group &group, const float *in, float *out, const Tile &tile, Fold fold) {
-  if (group.size == 1)
-    copyTile(in, out, tile);
-  else if (members(group).local())
-    local::reduceScatter(members(group), in, out, tile, fold);
-  else
-    members(group).remote->reduceScatter(members(group), in, out, tile, fold);
+  reduceScatter(group, {{in, out, {}, &tile}}, fold);
 }
 
 void reduceScatter(Group &group, const float *in, float *out, Chunks chunks, Fold fold) {
-  reduceScatter(group, in, out, scattering(group, chunks), fold);
+  reduceScatter(group, {{in, out, chunks}}, fold);
+}
+
+void allToAll(Group &group, Bucket bucket) {
+  exchange(group, bucket, scattering);
 }
 
 void allToAll(Group &group, const float *in, float *out, const Tile &tile) {
-  exchange(group, in, out, tile);
+  allToAll(group, {{in, out, {}, &tile}});
 }
 
 void allToAll(Group &group, const std::int32_t *in, std::int32_t *out, const Tile &tile) {
-  exchange(group, in, out, tile);
+  allToAll(group, {{in, out, {}, &tile}});
 }
 
 void broadcast(Group &group, float *x, std::int64_t n, int root) {

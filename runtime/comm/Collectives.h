@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 
 namespace rt {
 
@@ -40,10 +41,25 @@ struct Tile {
 
 enum class Fold : std::uint8_t { sum, max };
 
+/// One buffer of a bucket: what it would be a collective's alone. Its blocks are the chunks, or the tile
+/// where there is one; an all-reduce takes the chunk as its elements.
+struct Part {
+  const void *in;
+  void *out;
+  Chunks chunks;
+  const Tile *tile = nullptr;
+};
+
+/// Buffers that are moved by one collective: the group meets as often as for a single one. No part's result
+/// is another's source.
+using Bucket = std::initializer_list<Part>;
+
 /// x: [n] on every member -> its sum (or maximum) over the members, in place.
 void allReduce(Group &group, float *x, std::int64_t n, Fold fold = Fold::sum);
 /// The same into another buffer; in is kept.
 void allReduce(Group &group, const float *in, float *out, std::int64_t n, Fold fold = Fold::sum);
+
+void allReduce(Group &group, Bucket bucket, Fold fold = Fold::sum);
 
 /// in: [outer, chunk] -> out: [outer, size, chunk].
 void allGather(Group &group, const float *in, float *out, Chunks chunks);
@@ -52,10 +68,14 @@ void allGather(Group &group, const std::int32_t *in, std::int32_t *out, Chunks c
 void allGather(Group &group, const float *in, float *out, const Tile &tile);
 void allGather(Group &group, const std::int32_t *in, std::int32_t *out, const Tile &tile);
 
+void allGather(Group &group, Bucket bucket);
+
 /// in: [outer, size, chunk] -> out: [outer, chunk], this member's part of the sum (or maximum).
 void reduceScatter(Group &group, const float *in, float *out, Chunks chunks, Fold fold = Fold::sum);
 /// The general form: member i's part of in starts at i * fromStep; toStep is 0.
 void reduceScatter(Group &group, const float *in, float *out, const Tile &tile, Fold fold = Fold::sum);
+
+void reduceScatter(Group &group, Bucket bucket, Fold fold = Fold::sum);
 
 /// The tile of `in` that starts at (receiver's index) * fromStep goes to (sender's index) * toStep of `out`:
 /// one axis becomes whole, another placed.
@@ -64,6 +84,7 @@ void reduceScatter(Group &group, const float *in, float *out, const Tile &tile, 
 ///                                                    to {cols, 1}, toStep rows * cols
 void allToAll(Group &group, const float *in, float *out, const Tile &tile);
 void allToAll(Group &group, const std::int32_t *in, std::int32_t *out, const Tile &tile);
+void allToAll(Group &group, Bucket bucket);
 
 /// x: [n] of member `root` -> every member's x.
 void broadcast(Group &group, float *x, std::int64_t n, int root);

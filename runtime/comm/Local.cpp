@@ -1,6 +1,6 @@
 //===- Local.cpp - collectives of a group whose arenas are all mapped ------===//
 #include "runtime/comm/Local.h"
-#include "runtime/comm/Tiles.h"
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <stdexcept>
@@ -41,48 +41,88 @@ Tile flat(std::int64_t n) {
 
 constexpr std::int64_t smallReduce = 2048; // elements: below, everybody sums everything
 
+/// Calls visit(part, first, count) for the elements first .. end of the parts one behind the other.
+template <class Visit>
+void forElements(Bucket bucket, std::int64_t first, std::int64_t end, const Visit &visit) {
+  for (const Part &part : bucket) {
+    const std::int64_t n = part.chunks.chunk, from = std::max<std::int64_t>(first, 0);
+    if (const std::int64_t to = std::min(end, n); from < to)
+      visit(part, from, to - from);
+    first -= n;
+    end -= n;
+  }
+}
+
+const float *sourceOf(const Part &part) {
+  return static_cast<const float *>(part.in);
+}
+
+float *resultOf(const Part &part) {
+  return static_cast<float *>(part.out);
+}
+
 /// Two meetings: what is summed goes to a scratch first, since peers still read `out` where it is `in`.
-void reduceSmall(Members &group, const float *in, float *out, std::int64_t n, Fold fold) {
-  float total[smallReduce];
+void reduceSmall(Members &group, Bucket bucket, std::int64_t n, Fold fold) {
+  float total[smallReduce], *next = total;
   group.meet();
-  foldTile(Sources(group, in), total, flat(n), fold);
+  forElements(bucket, 0, n, [&](const Part &part, std::int64_t, std::int64_t count) {
+    foldTile(Sources(group, sourceOf(part)), next, flat(count), fold);
+    next += count;
+  });
   group.meet();
-  std::memcpy(out, total, n * sizeof(float));
+  next = total;
+  forElements(bucket, 0, n, [&](const Part &part, std::int64_t, std::int64_t count) {
+    std::memcpy(part.out, next, count * sizeof(float));
+    next += count;
+  });
 }
 
 } // namespace
 
-// Each member sums its own part and puts it in its own `out`; then all collect the parts. In place nobody is
-// in another's way: part i of any source is read by member i alone.
-void allReduce(Members &group, const float *in, float *out, std::int64_t n, Fold fold) {
+// Of all elements, one part of the bucket behind the other, each member sums its own share and puts it in its
+// own `out`; then all collect the shares. In place nobody is in another's way: share i of any source is read
+// by member i alone.
+void allReduce(Members &group, Bucket bucket, Fold fold) {
+  std::int64_t n = 0;
+  for (const Part &part : bucket)
+    n += part.chunks.chunk;
   if (n <= smallReduce)
-    return reduceSmall(group, in, out, n, fold);
+    return reduceSmall(group, bucket, n, fold);
   auto cut = [&](std::int64_t i) { return i == group.size ? n : n * i / group.size / 16 * 16; };
-  const std::int64_t mine = cut(group.index);
   group.meet();
-  foldTile(Sources(group, in) += mine, out + mine, flat(cut(group.index + 1) - mine), fold);
+  forElements(bucket, cut(group.index), cut(group.index + 1),
+              [&](const Part &part, std::int64_t first, std::int64_t count) {
+                foldTile(Sources(group, sourceOf(part)) += first, resultOf(part) + first, flat(count), fold);
+              });
   group.meet();
   for (int step = 1; step < group.size; ++step) {
     const int i = (group.index + step) % group.size; // not all at one member at once
-    copyTile(group.of(i, out) + cut(i), out + cut(i), flat(cut(i + 1) - cut(i)));
+    forElements(bucket, cut(i), cut(i + 1), [&](const Part &part, std::int64_t first, std::int64_t count) {
+      copyTile(group.of(i, resultOf(part)) + first, resultOf(part) + first, flat(count));
+    });
   }
   group.meet();
 }
 
-void exchange(Members &group, const void *in, void *out, const Tile &tile) {
-  const auto *source = static_cast<const Cell *>(in) + group.index * tile.fromStep;
-  auto *result = static_cast<Cell *>(out);
+void exchange(Members &group, Bucket bucket, TileOf tileOf) {
   group.meet();
   for (int step = 0; step < group.size; ++step) {
     const int i = (group.index + step) % group.size;
-    copyTile(group.of(i, source), result + i * tile.toStep, tile);
+    for (const Part &part : bucket) {
+      const Tile tile = tileOf(group, part);
+      const auto *source = static_cast<const Cell *>(part.in) + group.index * tile.fromStep;
+      copyTile(group.of(i, source), static_cast<Cell *>(part.out) + i * tile.toStep, tile);
+    }
   }
   group.meet();
 }
 
-void reduceScatter(Members &group, const float *in, float *out, const Tile &tile, Fold fold) {
+void reduceScatter(Members &group, Bucket bucket, Fold fold) {
   group.meet();
-  foldTile(Sources(group, in + group.index * tile.fromStep), out, tile, fold);
+  for (const Part &part : bucket) {
+    const Tile tile = scattering(group, part);
+    foldTile(Sources(group, sourceOf(part) + group.index * tile.fromStep), resultOf(part), tile, fold);
+  }
   group.meet();
 }
 

@@ -7,13 +7,14 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "runtime/comm/Members.h"
+#include "runtime/comm/Tiles.h"
 
 namespace rt::local {
 
-void allReduce(Members &group, const float *in, float *out, std::int64_t n, Fold fold);
-/// out's tile at i * toStep = in's tile at index * fromStep of member i, for all i.
-void exchange(Members &group, const void *in, void *out, const Tile &tile);
-void reduceScatter(Members &group, const float *in, float *out, const Tile &tile, Fold fold);
+void allReduce(Members &group, Bucket bucket, Fold fold);
+/// Each part's out's tile at i * toStep = in's tile at index * fromStep of member i, for all i.
+void exchange(Members &group, Bucket bucket, TileOf tileOf);
+void reduceScatter(Members &group, Bucket bucket, Fold fold);
 void broadcast(Members &group, void *x, std::int64_t n, int root);
 
 } // namespace rt::local

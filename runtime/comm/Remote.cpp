@@ -1,6 +1,5 @@
 //===- Remote.cpp - blocks between ranks of different nodes ----------------===//
 #include "runtime/comm/Remote.h"
-#include "runtime/comm/Tiles.h"
 #include <algorithm>
 #include <cstring>
 #include <sched.h>
@@ -20,6 +19,10 @@ std::byte *room(std::vector<std::byte> &box, std::int64_t bytes) {
 
 Tile flat(std::int64_t n) {
   return chunked(1, n, n, n);
+}
+
+std::int64_t bytesOf(const Tile &tile) {
+  return elements(tile) * static_cast<std::int64_t>(sizeof(float));
 }
 
 } // namespace
@@ -65,48 +68,92 @@ void Remote::swapBlocks(Members &group, const std::byte *sent, std::int64_t send
   finish();
 }
 
-void Remote::foldInbox(Members &group, std::int64_t bytes, float *out, const Tile &tile, Fold fold) {
+void Remote::foldInbox(Members &group, std::int64_t bytes, std::int64_t first, void *out, const Tile &tile,
+                       Fold fold) {
   sources.resize(group.size);
   for (int i = 0; i < group.size; ++i)
-    sources[i] = reinterpret_cast<const float *>(inbox.data() + i * bytes);
-  foldTile(sources, out, tile, fold);
+    sources[i] = reinterpret_cast<const float *>(inbox.data() + i * bytes + first);
+  foldTile(sources, static_cast<float *>(out), tile, fold);
 }
 
-void Remote::exchange(Members &group, const void *in, void *out, const Tile &tile) {
-  const std::int64_t n = elements(tile), bytes = n * sizeof(Cell);
-  const bool same = tile.fromStep == 0; // everybody gets the same block: pack it once
+// A block holds the parts' tiles one behind the other.
+void Remote::exchange(Members &group, Bucket bucket, TileOf tileOf) {
+  std::int64_t bytes = 0;
+  bool same = true; // everybody gets the same block: pack it once
+  for (const Part &part : bucket) {
+    const Tile tile = tileOf(group, part);
+    bytes += bytesOf(tile);
+    same &= tile.fromStep == 0;
+  }
   std::byte *sent = room(outbox, same ? bytes : group.size * bytes);
   std::byte *received = room(inbox, group.size * bytes);
-  for (int i = 0; i < (same ? 1 : group.size); ++i)
-    copyTile(static_cast<const Cell *>(in) + i * tile.fromStep, sent + i * bytes, packed(tile));
+  std::int64_t at = 0;
+  for (const Part &part : bucket) {
+    const Tile tile = tileOf(group, part);
+    for (int i = 0; i < (same ? 1 : group.size); ++i)
+      copyTile(static_cast<const Cell *>(part.in) + i * tile.fromStep, sent + i * bytes + at, packed(tile));
+    at += bytesOf(tile);
+  }
   swapBlocks(group, sent, same ? 0 : bytes, received, bytes);
-  for (int i = 0; i < group.size; ++i)
-    copyTile(received + i * bytes, static_cast<Cell *>(out) + i * tile.toStep, unpacked(tile));
+  at = 0;
+  for (const Part &part : bucket) {
+    const Tile tile = tileOf(group, part);
+    for (int i = 0; i < group.size; ++i)
+      copyTile(received + i * bytes + at, static_cast<Cell *>(part.out) + i * tile.toStep, unpacked(tile));
+    at += bytesOf(tile);
+  }
 }
 
-void Remote::reduceScatter(Members &group, const float *in, float *out, const Tile &tile, Fold fold) {
-  const std::int64_t n = elements(tile), bytes = n * sizeof(float);
+void Remote::reduceScatter(Members &group, Bucket bucket, Fold fold) {
+  std::int64_t bytes = 0;
+  for (const Part &part : bucket)
+    bytes += bytesOf(scattering(group, part));
   std::byte *sent = room(outbox, group.size * bytes), *received = room(inbox, group.size * bytes);
-  for (int i = 0; i < group.size; ++i)
-    copyTile(in + i * tile.fromStep, sent + i * bytes, packed(tile));
+  std::int64_t at = 0;
+  for (const Part &part : bucket) {
+    const Tile tile = scattering(group, part);
+    for (int i = 0; i < group.size; ++i)
+      copyTile(static_cast<const Cell *>(part.in) + i * tile.fromStep, sent + i * bytes + at, packed(tile));
+    at += bytesOf(tile);
+  }
   swapBlocks(group, sent, bytes, received, bytes);
-  foldInbox(group, bytes, out, unpacked(tile), fold);
+  at = 0;
+  for (const Part &part : bucket) {
+    const Tile tile = scattering(group, part);
+    foldInbox(group, bytes, at, part.out, unpacked(tile), fold);
+    at += bytesOf(tile);
+  }
 }
 
-// Small: everybody gets and sums everything. Large: each member sums one part of equal size (the last one's
-// is shorter: its block is filled up with what follows in the outbox), then all collect the parts.
-void Remote::allReduce(Members &group, const float *in, float *out, std::int64_t n, Fold fold) {
-  const std::int64_t part = n <= smallReduce ? n : (n + group.size - 1) / group.size;
-  const std::int64_t bytes = part * sizeof(float), copies = n <= smallReduce ? 1 : group.size;
+// Small: everybody gets and sums everything. Large: each member sums one share of equal size (the last one's
+// is shorter: its block is filled up with what follows in the outbox), then all collect the shares.
+void Remote::allReduce(Members &group, Bucket bucket, Fold fold) {
+  std::int64_t n = 0;
+  for (const Part &part : bucket)
+    n += part.chunks.chunk;
+  const std::int64_t share = n <= smallReduce ? n : (n + group.size - 1) / group.size;
+  const std::int64_t bytes = share * sizeof(float), copies = n <= smallReduce ? 1 : group.size;
   std::byte *sent = room(outbox, copies * bytes), *received = room(inbox, group.size * bytes);
-  std::memcpy(sent, in, n * sizeof(float));
-  std::memset(sent + n * sizeof(float), 0, copies * bytes - n * sizeof(float));
+  std::int64_t at = 0;
+  for (const Part &part : bucket) {
+    std::memcpy(sent + at, part.in, part.chunks.chunk * sizeof(float));
+    at += part.chunks.chunk * sizeof(float);
+  }
+  std::memset(sent + at, 0, copies * bytes - at);
   swapBlocks(group, sent, copies == 1 ? 0 : bytes, received, bytes);
-  if (copies == 1)
-    return foldInbox(group, bytes, out, flat(n), fold);
-  foldInbox(group, bytes, reinterpret_cast<float *>(sent), flat(part), fold);
-  swapBlocks(group, sent, 0, received, bytes);
-  std::memcpy(out, received, n * sizeof(float));
+  if (copies > 1) {
+    foldInbox(group, bytes, 0, sent, flat(share), fold);
+    swapBlocks(group, sent, 0, received, bytes);
+  }
+  at = 0;
+  for (const Part &part : bucket) {
+    const std::int64_t count = part.chunks.chunk;
+    if (copies == 1)
+      foldInbox(group, bytes, at, part.out, flat(count), fold);
+    else
+      std::memcpy(part.out, received + at, count * sizeof(float));
+    at += count * sizeof(float);
+  }
 }
 
 void Remote::broadcast(Members &group, void *x, std::int64_t n, int root) {

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "runtime/comm/Members.h"
+#include "runtime/comm/Tiles.h"
 #include <mpi.h>
 
 namespace rt {
@@ -15,9 +16,9 @@ class Remote {
 public:
   Remote(MPI_Comm blocks, Watch &watch) : blocks(blocks), watch(watch) {}
 
-  void allReduce(Members &group, const float *in, float *out, std::int64_t n, Fold fold);
-  void exchange(Members &group, const void *in, void *out, const Tile &tile);
-  void reduceScatter(Members &group, const float *in, float *out, const Tile &tile, Fold fold);
+  void allReduce(Members &group, Bucket bucket, Fold fold);
+  void exchange(Members &group, Bucket bucket, TileOf tileOf);
+  void reduceScatter(Members &group, Bucket bucket, Fold fold);
   void broadcast(Members &group, void *x, std::int64_t n, int root);
 
   /// Any bytes, between two ranks of the world, in pieces that MPI's int counts can hold.
@@ -33,8 +34,9 @@ private:
   void swapBlocks(Members &group, const std::byte *sent, std::int64_t sendStep, std::byte *received,
                   std::int64_t bytes);
 
-  /// Sums (or folds) the inbox's blocks in member order.
-  void foldInbox(Members &group, std::int64_t bytes, float *out, const Tile &tile, Fold fold);
+  /// Sums (or folds) in member order what each member sent from byte `first` of its block on.
+  void foldInbox(Members &group, std::int64_t bytes, std::int64_t first, void *out, const Tile &tile,
+                 Fold fold);
 
   MPI_Comm blocks;
   Watch &watch;

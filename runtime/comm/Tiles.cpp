@@ -125,6 +125,24 @@ Tile chunked(std::int64_t outer, std::int64_t chunk, std::int64_t fromStride, st
   return {.size = {1, 1, 1, outer, chunk}, .from = {0, 0, 0, fromStride, 1}, .to = {0, 0, 0, toStride, 1}};
 }
 
+Tile gathering(const Group &group, const Part &part) {
+  if (part.tile)
+    return *part.tile;
+  const Chunks c = part.chunks;
+  Tile tile = chunked(c.outer, c.chunk, c.chunk, group.size * c.chunk);
+  tile.toStep = c.chunk;
+  return tile;
+}
+
+Tile scattering(const Group &group, const Part &part) {
+  if (part.tile)
+    return *part.tile;
+  const Chunks c = part.chunks;
+  Tile tile = chunked(c.outer, c.chunk, group.size * c.chunk, c.chunk);
+  tile.fromStep = c.chunk;
+  return tile;
+}
+
 namespace {
 void makeDense(const std::int64_t (&size)[5], std::int64_t (&strides)[5]) {
   std::int64_t stride = 1;

@@ -20,6 +20,11 @@ Tile squeeze(const Tile &tile);
 /// [outer, chunk] taken from and put to buffers whose outer strides are given.
 Tile chunked(std::int64_t outer, std::int64_t chunk, std::int64_t fromStride, std::int64_t toStride);
 
+/// A part's tile, where its chunks lie apart in the result, or in the source.
+Tile gathering(const Group &group, const Part &part);
+Tile scattering(const Group &group, const Part &part);
+using TileOf = Tile (*)(const Group &group, const Part &part);
+
 /// The tile with its result (or its source) dense in row-major order: for packing and unpacking.
 Tile packed(const Tile &tile);
 Tile unpacked(const Tile &tile);

@@ -54,9 +54,19 @@ Edit twice(Operation *op) {
   if (!collective || !isSum(collective) || !isInPlace(collective))
     return {};
   return [=](Handlers &) {
+    WaitOp wait = waitOf(op);
     OpBuilder builder(op->getContext());
-    builder.setInsertionPointAfter(op);
-    builder.clone(*op);
+    builder.setInsertionPointAfter(wait ? wait.getOperation() : op);
+    builder.create(OperationState(op->getLoc(), op->getName(), op->getOperands(), {}, op->getAttrs()));
+  };
+}
+
+/// Of the op, and of those that it is moved together with: types see a bucket that is none.
+Edit setOfBucket(Operation *op, StringRef name, Attribute value) {
+  return [=](Handlers &) {
+    WaitOp wait = waitOf(op);
+    for (Operation *each : wait ? wait.getStarted() : SmallVector<Operation *>{op})
+      each->setAttr(name, value);
   };
 }
 
@@ -69,7 +79,7 @@ Edit otherGroup(Operation *op) {
   if (!other)
     return {};
   mesh.back() = other;
-  return setAttribute(op, "mesh", arrayOf(op->getContext(), mesh));
+  return setOfBucket(op, "mesh", arrayOf(op->getContext(), mesh));
 }
 
 Edit smallerGroup(Operation *op) {
@@ -78,7 +88,7 @@ Edit smallerGroup(Operation *op) {
     return {};
   SmallVector<StringAttr> mesh = namesOf(collective.getMesh());
   mesh.pop_back();
-  return setAttribute(op, "mesh", arrayOf(op->getContext(), mesh));
+  return setOfBucket(op, "mesh", arrayOf(op->getContext(), mesh));
 }
 
 /// Of a sum the order says nothing.
@@ -88,14 +98,14 @@ Edit membersReversed(Operation *op) {
     return {};
   SmallVector<StringAttr> mesh = namesOf(collective.getMesh());
   std::reverse(mesh.begin(), mesh.end());
-  return setAttribute(op, "mesh", arrayOf(op->getContext(), mesh));
+  return setOfBucket(op, "mesh", arrayOf(op->getContext(), mesh));
 }
 
 Edit largestInsteadOfSum(Operation *op) {
   auto collective = dyn_cast<CollectiveOp>(op);
   if (!collective || !isSum(collective))
     return {};
-  return setAttribute(op, "fold", FoldAttr::get(op->getContext(), Fold::max));
+  return setOfBucket(op, "fold", FoldAttr::get(op->getContext(), Fold::max));
 }
 
 Edit setStep(CollectiveOp op, ArrayRef<int64_t> step) {
@@ -154,17 +164,46 @@ CollectiveOp startOnly(CollectiveOp op) {
 
 Edit waitForgotten(Operation *op) {
   auto collective = dyn_cast<CollectiveOp>(op);
+  if (waitOf(op))
+    return [=](Handlers &) { unwait(op); };
   if (!collective || collective.getToken())
     return {};
   return [=](Handlers &) { startOnly(collective); };
 }
 
+/// Moves an op, and the pointers that it needs, up to `place`.
+void moveUp(Operation *op, Operation *place) {
+  for (Value operand : op->getOperands())
+    if (Operation *pointer = operand.getDefiningOp();
+        pointer && pointer->getBlock() == op->getBlock() && !pointer->isBeforeInBlock(place))
+      moveUp(pointer, place);
+  op->moveBefore(place);
+}
+
+/// What is started stands before the op that makes what it moves.
+Edit startedTooEarly(Operation *op) {
+  if (!waitOf(op))
+    return {};
+  SmallVector<Access> accesses;
+  cast<AccessOpInterface>(op).getAccesses(accesses);
+  SmallVector<Value> roots = rootsOf(accesses.front().memory);
+  if (!isa<BufferType>(roots[0].getType())) // perhaps another field of it
+    return {};
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
+    std::optional<Mode> touch = touchOf(before, roots[0]);
+    if (touch && *touch != Mode::in)
+      return [=](Handlers &) { moveUp(op, before); };
+  }
+  return {};
+}
+
 Edit waitTooLate(Operation *op) {
   auto collective = dyn_cast<CollectiveOp>(op);
-  if (!collective || collective.getToken())
+  if (!collective)
     return {};
   SmallVector<Value> roots = rootsOf(collective.getOut());
-  for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
+  WaitOp wait = waitOf(op);
+  for (Operation *next = (wait ? wait.getOperation() : op)->getNextNode(); next; next = next->getNextNode()) {
     if (!touchOf(next, roots[0]))
       continue;
     SmallVector<Access> accesses;
@@ -172,6 +211,8 @@ Edit waitTooLate(Operation *op) {
     bool isOut = llvm::any_of(accesses, [&](Access access) { return access.memory == collective.getOut(); });
     if (!isOut)
       return {}; // perhaps another part of it
+    if (wait)
+      return [=](Handlers &) { waitOf(op)->moveAfter(next); };
     return [=](Handlers &) {
       CollectiveOp started = startOnly(collective);
       OpBuilder builder(op->getContext());
@@ -234,6 +275,7 @@ void shardc::mutants::addCollectiveFaults(Faults &faults) {
                  {"blocks one element back", "each member's one more", blocksOneElementBack},
                  {"block too short", "one trip of its outermost loop is left out", shorterBlock},
                  {"wait forgotten", "a collective is started only", waitForgotten},
+                 {"started too early", "before what it moves is made", startedTooEarly},
                  {"wait too late", "after an op that touches the result", waitTooLate},
                  {"mask forgotten", "every rank adds the whole value", maskForgotten},
                  {"mask over another mesh axis", "of the same size", maskOverOther},

@@ -271,7 +271,8 @@ Edit dividedByGroup(Operation *op) {
     return {};
   return [=](Handlers &) {
     OpBuilder builder(op->getContext());
-    builder.setInsertionPointAfter(op);
+    WaitOp wait = waitOf(op);
+    builder.setInsertionPointAfter(wait ? wait.getOperation() : op);
     auto mesh = op->getParentOfType<ModuleOp>()->getAttrOfType<MeshAttr>(meshAttrName);
     double ranks = 1;
     for (auto name : op->getAttrOfType<ArrayAttr>("mesh").getAsRange<StringAttr>())

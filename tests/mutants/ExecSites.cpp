@@ -93,8 +93,27 @@ StringAttr shardc::mutants::meshAxisLike(Operation *op, StringAttr axis, ArrayRe
   return {};
 }
 
+WaitOp shardc::mutants::waitOf(Operation *op) {
+  bool isStarted = isa<CollectiveOp, CallOp>(op) && op->getNumResults() == 1 && !op->use_empty();
+  return isStarted ? dyn_cast<WaitOp>(*op->user_begin()) : WaitOp();
+}
+
+void shardc::mutants::unwait(Operation *op) {
+  WaitOp wait = waitOf(op);
+  if (!wait)
+    return;
+  for (unsigned i = wait->getNumOperands(); i-- > 0;)
+    if (wait->getOperand(i).getDefiningOp() == op)
+      wait->eraseOperand(i);
+  if (wait->getNumOperands() == 0)
+    wait->erase();
+}
+
 Edit shardc::mutants::erased(Operation *op) {
-  return [=](Handlers &) { op->erase(); };
+  return [=](Handlers &) {
+    unwait(op);
+    op->erase();
+  };
 }
 
 Edit shardc::mutants::setAttribute(Operation *op, StringRef name, Attribute value) {

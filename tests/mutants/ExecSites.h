@@ -34,6 +34,11 @@ inline exec::FuncOp functionOf(mlir::Operation *op) {
   return op->getParentOfType<exec::FuncOp>();
 }
 
+/// The wait for a collective or call that is started; null for others.
+exec::WaitOp waitOf(mlir::Operation *op);
+/// Takes what is started out of its wait, and the wait away where nothing else is left.
+void unwait(mlir::Operation *op);
+
 /// Erases the op.
 Edit erased(mlir::Operation *op);
 Edit setAttribute(mlir::Operation *op, llvm::StringRef name, mlir::Attribute value);

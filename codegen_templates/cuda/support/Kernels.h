@@ -1,7 +1,7 @@
 //===- Kernels.h - the interface that a CUDA trainer is written against ----===//
 //
-// Pointers are the device's, work is put on a stream. Launches are stubs: they say which kernel is missing and end the
-// process.
+// Pointers are the device's, work is put on a stream. Launches are stubs: they say which kernel is missing
+// and end the process.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -39,9 +39,9 @@ public:
                const float *, float *, float *) const {
     notImplemented("attention");
   }
-  void backward(Stream, const rt::AttentionGradientStrides &, const rt::AttentionPlace &, const rt::AttentionRandom &,
-                const float *, const float *, const float *, const float *, const float *, const float *, float *,
-                float *, float *) const {
+  void backward(Stream, const rt::AttentionGradientStrides &, const rt::AttentionPlace &,
+                const rt::AttentionRandom &, const float *, const float *, const float *, const float *,
+                const float *, const float *, float *, float *, float *) const {
     notImplemented("attention backward");
   }
   const rt::AttentionShape shape;
@@ -63,6 +63,18 @@ void reduceScatter(cudaStream_t, Group &, const T *, T *, const What &, Rest...)
   trainer::notImplemented("reduce_scatter");
 }
 template <class T> void allToAll(cudaStream_t, Group &, const T *, T *, const Tile &) {
+  trainer::notImplemented("all_to_all");
+}
+inline void allReduce(cudaStream_t, Group &, Bucket, Fold = Fold::sum) {
+  trainer::notImplemented("all_reduce");
+}
+inline void allGather(cudaStream_t, Group &, Bucket) {
+  trainer::notImplemented("all_gather");
+}
+inline void reduceScatter(cudaStream_t, Group &, Bucket, Fold = Fold::sum) {
+  trainer::notImplemented("reduce_scatter");
+}
+inline void allToAll(cudaStream_t, Group &, Bucket) {
   trainer::notImplemented("all_to_all");
 }
 

@@ -3,7 +3,9 @@
 #include "compiler/frontend/build/Mesh.h"
 #include "compiler/frontend/build/Program.h"
 #include "compiler/frontend/build/Recipe.h"
+#include "dialects/exec/Movements.h"
 
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 
@@ -42,6 +44,9 @@ OwningOpRef<ModuleOp> buildModule(MLIRContext &context, const Job &job, Diagnost
   if (!plan)
     return nullptr;
   (*module)->setAttr(dist::DistDialect::planAttrName, plan);
+  Builder builder(&context);
+  (*module)->setAttr(exec::bucketAttrName, builder.getI64IntegerAttr(job.plan.movements.bucketBytes));
+  (*module)->setAttr(exec::prefetchAttrName, builder.getI64IntegerAttr(job.plan.movements.prefetch));
   return verifies(*module, job, diags) ? std::move(module) : nullptr;
 }
 

@@ -146,20 +146,22 @@ LogicalResult ExecInterpreter::runOp(Activation &activation, Operation *op) {
       .Case([&](CallOp call) { return runCall(activation, call); })
       .Case([&](LoopOp loop) { return runLoop(activation, loop); })
       .Case([&](CollectiveOp collective) -> LogicalResult {
-        FailureOr<std::shared_ptr<Transfer>> transfer = start(machine, scope, collective);
+        FailureOr<Started> transfer = start(machine, scope, collective);
         if (failed(transfer))
           return failure();
-        if (collective.getToken())
-          scope[collective.getToken()].transfer = *transfer;
-        else
-          finish(machine, **transfer);
+        if (!collective.getToken())
+          return finish(machine, **transfer);
+        scope[collective.getToken()].transfer = *transfer;
         return success();
       })
       .Case([&](WaitOp wait) -> LogicalResult {
-        std::shared_ptr<Transfer> transfer = std::exchange(scope[wait.getToken()].transfer, nullptr);
-        if (!transfer)
-          return wait.emitOpError() << "waits for a collective that is complete";
-        finish(machine, *transfer);
+        for (Value token : wait.getTokens()) {
+          Started transfer = std::exchange(scope[token].transfer, nullptr);
+          if (!transfer)
+            return wait.emitOpError() << "waits for what is complete";
+          if (failed(finish(machine, *transfer)))
+            return failure();
+        }
         return success();
       })
       .Default([&](Operation *other) { return runRankByRank(activation, other); });
@@ -212,9 +214,27 @@ LogicalResult ExecInterpreter::runCall(Activation &activation, CallOp op) {
   for (auto [argument, operand] : llvm::zip(callee.getBody().getArguments(), op.getOperands()))
     arguments[argument] =
         asArgument(activation.scope[operand], callee.getMode(argument.getArgNumber()), nameOfValue(argument));
-  if (failed(forOuts(&Memory::forget)) || failed(call(callee, frame, arguments)))
+  if (failed(forOuts(&Memory::forget)) || failed(call(callee, frame, arguments)) ||
+      failed(forOuts(&Memory::expectWritten)))
     return failure();
-  return forOuts(&Memory::expectWritten);
+  return op.getToken() ? startCall(activation, op, frame, calleeBytes) : success();
+}
+
+/// The call has run, but nobody may see what it did, or take its frame, before the wait.
+LogicalResult ExecInterpreter::startCall(Activation &activation, CallOp op, std::optional<int64_t> frame,
+                                         int64_t frameBytes) {
+  FailureOr<Started> transfer = start(machine, activation.scope, op);
+  if (failed(transfer))
+    return failure();
+  if (frame && frameBytes) {
+    FailureOr<LifeId> life =
+        machine.memory.begin(op, ("the frame of @" + op.getCallee()).str(), *frame, frameBytes);
+    if (failed(life))
+      return failure();
+    (*transfer)->frame = *life;
+  }
+  activation.scope[op.getToken()].transfer = *transfer;
+  return success();
 }
 
 LogicalResult ExecInterpreter::runLoop(Activation &activation, LoopOp op) {

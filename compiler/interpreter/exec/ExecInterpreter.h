@@ -67,6 +67,8 @@ private:
   llvm::LogicalResult runBlock(Activation &activation, mlir::Block &block);
   llvm::LogicalResult runOp(Activation &activation, mlir::Operation *op);
   llvm::LogicalResult runCall(Activation &activation, exec::CallOp op);
+  llvm::LogicalResult startCall(Activation &activation, exec::CallOp op, std::optional<int64_t> frame,
+                                int64_t frameBytes);
   llvm::LogicalResult runLoop(Activation &activation, exec::LoopOp op);
   llvm::LogicalResult runBuffer(Activation &activation, exec::BufferOp op);
   llvm::LogicalResult runView(Activation &activation, exec::ViewOp op);

@@ -2,6 +2,7 @@
 
 #include "compiler/interpreter/exec/Transfer.h"
 
+#include "compiler/interpreter/exec/Accesses.h"
 #include "compiler/interpreter/exec/Points.h"
 
 #include "dialects/exec/Loops.h"
@@ -18,20 +19,21 @@ namespace {
 /// The formulas of the op's description.
 class Formula {
 public:
-  Formula(Machine &machine, Transfer &transfer) : machine(machine), transfer(transfer), op(transfer.op) {
+  Formula(Machine &machine, CollectiveOp op, const Pointer &operand)
+      : machine(machine), op(op), operand(operand) {
     folds = op.getKind() == CollectiveKind::all_reduce || op.getKind() == CollectiveKind::reduce_scatter;
     along = llvm::to_vector(op.getMesh().getAsRange<StringAttr>());
   }
 
-  LogicalResult compute(int64_t rank) {
+  /// What arrives on a rank.
+  FailureOr<std::map<int64_t, double>> compute(int64_t rank) {
     int64_t me = machine.mesh.index(rank, along);
     std::map<int64_t, double> written;
     for (auto [i, member] : llvm::enumerate(machine.mesh.group(rank, along)))
       if (failed(
               take(member, me * op.getStep()[0], static_cast<int64_t>(i) * op.getStep()[1], i == 0, written)))
         return failure();
-    transfer.ranks[rank].written.assign(written.begin(), written.end());
-    return success();
+    return written;
   }
 
   /// Offsets in the operand of a rank that the members took.
@@ -45,7 +47,7 @@ private:
   /// One member's tile, in member order.
   LogicalResult take(int64_t member, int64_t from, int64_t to, bool isFirst,
                      std::map<int64_t, double> &written) {
-    Memory::Element element{op, transfer.operand, op.getOperand().getType(), member};
+    Memory::Element element{op, operand, op.getOperand().getType(), member};
     bool complete = true;
     forEachPoint(loopsOf(op.getTile()), 2, [&](ArrayRef<int64_t> at) {
       if (!complete)
@@ -67,8 +69,8 @@ private:
   }
 
   Machine &machine;
-  Transfer &transfer;
   CollectiveOp op;
+  const Pointer &operand;
   bool folds;
   SmallVector<StringAttr> along;
   std::map<int64_t, std::set<int64_t>> read;
@@ -76,41 +78,88 @@ private:
 
 } // namespace
 
-FailureOr<std::shared_ptr<Transfer>> shardc::interpreter::start(Machine &machine, const Scope &scope,
-                                                                CollectiveOp op) {
+static LogicalResult hold(Machine &machine, Operation *op, const Transfer::Side &side) {
+  for (int64_t rank = 0; rank < machine.numRanks(); ++rank) {
+    Memory::Element element{op, side.pointer, side.type, rank};
+    for (int64_t offset : side.lent[rank])
+      if (failed(machine.memory.lend(element, offset)))
+        return failure();
+    for (auto [offset, value] : side.written[rank])
+      if (failed(machine.memory.expect(element, offset)))
+        return failure();
+  }
+  return success();
+}
+
+static Transfer::Side sideOf(const Pointer &pointer, BufferType type, int64_t ranks) {
+  Transfer::Side side{pointer, type, {}, {}};
+  side.written.resize(ranks);
+  side.lent.resize(ranks);
+  return side;
+}
+
+FailureOr<Started> shardc::interpreter::start(Machine &machine, const Scope &scope, CollectiveOp op) {
+  const Pointer &operand = scope.find(op.getOperand())->second.pointer,
+                &out = scope.find(op.getOut())->second.pointer;
   auto transfer = std::make_shared<Transfer>();
   transfer->op = op;
-  transfer->operand = scope.find(op.getOperand())->second.pointer;
-  transfer->out = scope.find(op.getOut())->second.pointer;
-  transfer->ranks.resize(machine.numRanks());
-  Formula formula(machine, *transfer);
-  for (int64_t rank = 0; rank < machine.numRanks(); ++rank)
-    if (failed(formula.compute(rank)))
+  Transfer::Side read = sideOf(operand, op.getOperand().getType(), machine.numRanks()),
+                 written = sideOf(out, op.getOut().getType(), machine.numRanks());
+  Formula formula(machine, op, operand);
+  for (int64_t rank = 0; rank < machine.numRanks(); ++rank) {
+    FailureOr<std::map<int64_t, double>> arriving = formula.compute(rank);
+    if (failed(arriving))
       return failure();
-  bool isInPlace = transfer->operand.addresses == transfer->out.addresses;
-  for (auto [rank, side] : llvm::enumerate(transfer->ranks)) {
-    Memory::Element from{op, transfer->operand, op.getOperand().getType(), static_cast<int64_t>(rank)};
-    Memory::Element to{op, transfer->out, op.getOut().getType(), static_cast<int64_t>(rank)};
-    if (!isInPlace)
-      side.lent = formula.readOn(static_cast<int64_t>(rank));
-    for (int64_t offset : side.lent)
-      if (failed(machine.memory.lend(from, offset)))
+    written.written[rank].assign(arriving->begin(), arriving->end());
+  }
+  bool isInPlace = operand.addresses == out.addresses;
+  for (int64_t rank = 0; rank < machine.numRanks() && !isInPlace; ++rank)
+    read.lent[rank] = formula.readOn(rank);
+  if (failed(hold(machine, op, read)) || failed(hold(machine, op, written)))
+    return failure();
+  transfer->sides = {std::move(read), std::move(written)};
+  return transfer;
+}
+
+FailureOr<Started> shardc::interpreter::start(Machine &machine, const Scope &scope, CallOp op) {
+  auto transfer = std::make_shared<Transfer>();
+  transfer->op = op;
+  SmallVector<Access> accesses;
+  op.getAccesses(accesses);
+  for (const Access &access : accesses) {
+    auto add = [&](const Pointer &pointer, BufferType type) -> LogicalResult {
+      Transfer::Side side = sideOf(pointer, type, machine.numRanks());
+      for (int64_t rank = 0; rank < machine.numRanks(); ++rank) {
+        FailureOr<Image> image = machine.memory.read(op, pointer, type, rank);
+        if (failed(image))
+          return failure();
+        forEachElement(type, [&](int64_t offset) {
+          if (access.mode == Mode::in)
+            side.lent[rank].push_back(offset);
+          else
+            side.written[rank].push_back({offset, (*image)[offset]});
+          return true;
+        });
+      }
+      if (failed(hold(machine, op, side)))
         return failure();
-    for (auto [offset, value] : side.written)
-      if (failed(machine.memory.expect(to, offset)))
-        return failure();
+      transfer->sides.push_back(std::move(side));
+      return success();
+    };
+    if (failed(forEachBuffer(scope.find(access.memory)->second, access.memory.getType(), add)))
+      return failure();
   }
   return transfer;
 }
 
-void shardc::interpreter::finish(Machine &machine, Transfer &transfer) {
-  CollectiveOp op = transfer.op;
-  for (auto [rank, side] : llvm::enumerate(transfer.ranks)) {
-    Memory::Element from{op, transfer.operand, op.getOperand().getType(), static_cast<int64_t>(rank)};
-    Memory::Element to{op, transfer.out, op.getOut().getType(), static_cast<int64_t>(rank)};
-    for (int64_t offset : side.lent)
-      machine.memory.takeBack(from, offset);
-    for (auto [offset, value] : side.written)
-      machine.memory.deliver(to, offset, value);
-  }
+LogicalResult shardc::interpreter::finish(Machine &machine, Transfer &transfer) {
+  for (const Transfer::Side &side : transfer.sides)
+    for (int64_t rank = 0; rank < machine.numRanks(); ++rank) {
+      Memory::Element element{transfer.op, side.pointer, side.type, rank};
+      for (int64_t offset : side.lent[rank])
+        machine.memory.takeBack(element, offset);
+      for (auto [offset, value] : side.written[rank])
+        machine.memory.deliver(element, offset, value);
+    }
+  return transfer.frame ? machine.memory.end(transfer.op, transfer.frame) : success();
 }

@@ -5,19 +5,26 @@
 
 namespace shardc::interpreter {
 
-/// A collective that has started: for each rank the elements that it writes, and those that it reads.
+/// A collective or call that has started: the elements that it writes on each rank, and those that it reads.
 struct Transfer {
-  exec::CollectiveOp op;
-  Pointer operand, out;
   struct Side {
-    std::vector<std::pair<int64_t, double>> written; // offset in out, value
-    std::vector<int64_t> lent;                       // offsets in the operand
+    Pointer pointer;
+    exec::BufferType type;
+    std::vector<std::vector<std::pair<int64_t, double>>> written; // by rank: offset, value
+    std::vector<std::vector<int64_t>> lent;                       // by rank: offsets
   };
-  std::vector<Side> ranks;
+  mlir::Operation *op;
+  std::vector<Side> sides;
+  LifeId frame = 0; // a callee's
 };
+using Started = std::shared_ptr<Transfer>;
 
 /// Takes what every member gives. Until finish, the operands are lent and the results arriving.
-llvm::FailureOr<std::shared_ptr<Transfer>> start(Machine &machine, const Scope &scope, exec::CollectiveOp op);
-void finish(Machine &machine, Transfer &transfer);
+llvm::FailureOr<Started> start(Machine &machine, const Scope &scope, exec::CollectiveOp op);
+
+/// Of a call that has run: what it has written arrives only now, what it has read is lent until then.
+llvm::FailureOr<Started> start(Machine &machine, const Scope &scope, exec::CallOp op);
+
+llvm::LogicalResult finish(Machine &machine, Transfer &transfer);
 
 } // namespace shardc::interpreter

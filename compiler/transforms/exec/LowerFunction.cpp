@@ -278,7 +278,7 @@ void FunctionLowering::lowerCall(nn::CallOp op) {
     ArrayRef<Value> rest = leaves;
     operands.push_back(bundled(type, rest, op.getLoc()));
   }
-  builder.create<CallOp>(op.getLoc(), op.getCalleeAttr(), operands, IntegerAttr());
+  builder.create<CallOp>(op.getLoc(), Type(), op.getCalleeAttr(), operands, IntegerAttr());
 }
 
 LogicalResult FunctionLowering::lowerLoop(nn::LoopOp op) {

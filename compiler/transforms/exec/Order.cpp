@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/transforms/exec/Passes.h"
+#include "compiler/transforms/exec/Touches.h"
 
 using namespace mlir;
 
@@ -21,10 +22,6 @@ namespace exec {
 using namespace exec;
 
 namespace {
-bool touchesNoMemory(Operation *op) {
-  return isa<BufferOp, ViewOp, FieldOp, PackOp, AddressOp, ChildKeyOp>(op);
-}
-
 /// The first op of the block that uses a result of `op`, itself or in a region.
 Operation *firstUser(Operation *op) {
   Operation *first = nullptr;
@@ -40,7 +37,7 @@ struct Order : exec::impl::OrderBase<Order> {
   void runOnOperation() override {
     SmallVector<Operation *> pointers;
     getOperation().walk([&](Operation *op) {
-      if (touchesNoMemory(op))
+      if (isPointer(op))
         pointers.push_back(op);
     });
     // Users first, so that a chain of pointers moves as one.

@@ -11,6 +11,9 @@ def Lower : Pass<"exec-lower", "::mlir::ModuleOp"> {
   let summary = "functions with pointers for functions with values: destinations, local sizes, strides";
   let dependentDialects = ["::exec::ExecDialect"];
 }
+def Bucket : Pass<"exec-bucket", "::mlir::ModuleOp"> {
+  let summary = "small collectives of one kind and group side by side, with one meeting";
+}
 def Order : Pass<"exec-order", "::mlir::ModuleOp"> {
   let summary = "the order in which a rank issues its ops: lives begin where they are needed";
 }

@@ -41,7 +41,8 @@ struct PlanMemory : exec::impl::PlanMemoryBase<PlanMemory> {
     module->setAttr(arenaBytesAttrName, builder.getI64IntegerAttr(bytes + largest));
   }
 
-  /// Callees first: their frames are buffers of this one, alive for one call.
+  /// Callees first: their frames are buffers of this one, alive for one call, or until it is
+  /// waited for.
   void planFrame(FuncOp func, SymbolTable &symbols, llvm::DenseSet<Operation *> &planned) {
     if (!planned.insert(func).second)
       return;
@@ -54,7 +55,7 @@ struct PlanMemory : exec::impl::PlanMemoryBase<PlanMemory> {
     for (CallOp call : calls) {
       auto callee = symbols.lookup<FuncOp>(call.getCallee());
       planFrame(callee, symbols, planned);
-      needs.push_back({int64_t(*callee.getFrame()), lifetimes.stepOf(call), lifetimes.stepOf(call)});
+      needs.push_back({int64_t(*callee.getFrame()), lifetimes.stepOf(call), lifetimes.endOf(call)});
     }
     shardc::Packing packing = shardc::pack(needs, alignment);
     size_t next = 0;

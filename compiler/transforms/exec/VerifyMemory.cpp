@@ -28,6 +28,12 @@ public:
 
 private:
   using LeafId = std::pair<const void *, unsigned>;
+  /// A collective or call that has started: what it reads, what it makes, and the frame of the callee.
+  struct Started {
+    Operation *op;
+    std::vector<std::pair<Value, Cells>> read, made;
+    int64_t frameBegin = 0, frameEnd = 0;
+  };
   struct Life {
     Written written;
     Operation *takenBy = nullptr; // the op whose memory lies over it now
@@ -41,8 +47,9 @@ private:
   LogicalResult checkAliases(Operation *op, ArrayRef<Access> accesses);
   LogicalResult checkPeers(Operation *op);
   LogicalResult checkUnderWay(Operation *op, ArrayRef<Access> accesses);
+  LogicalResult wait(WaitOp op);
   LogicalResult checkInitialised();
-  void take(Operation *op, int64_t begin, int64_t end);
+  LogicalResult take(Operation *op, int64_t begin, int64_t end);
   void begin(Value root, bool isWritten);
   Mode modeOf(Value root);
   Life &lifeOf(const Cells &cells) { return lives[{cells.key, cells.leaf}]; }
@@ -51,7 +58,7 @@ private:
   SymbolTable &symbols;
   llvm::DenseMap<LeafId, Life> lives;
   llvm::MapVector<Operation *, std::pair<int64_t, int64_t>> places; // of live buffers in the frame
-  llvm::SmallVector<CollectiveOp> underWay;
+  std::vector<Started> underWay;
   llvm::DenseSet<Attribute> globals; // seen
 };
 
@@ -62,7 +69,7 @@ LogicalResult MemoryWalk::run() {
   if (failed(walk(func.getBody().front())))
     return failure();
   if (!underWay.empty())
-    return underWay.front().emitOpError() << "is started but never waited for";
+    return underWay.front().op->emitOpError() << "is started but never waited for";
   for (BlockArgument argument : func.getBody().getArguments())
     if (!isa<KeyType>(argument.getType()) && func.getMode(argument.getArgNumber()) == Mode::out)
       for (Cells cells : cellsOf(argument))
@@ -113,11 +120,18 @@ LogicalResult MemoryWalk::walk(Block &block) {
 }
 
 /// From here on the bytes [begin, end) of the frame are the op's.
-void MemoryWalk::take(Operation *op, int64_t begin, int64_t end) {
+LogicalResult MemoryWalk::take(Operation *op, int64_t begin, int64_t end) {
+  for (const Started &started : underWay)
+    if (started.frameBegin < end && begin < started.frameEnd) {
+      InFlightDiagnostic error = op->emitOpError() << "takes bytes of the frame of a call under way";
+      error.attachNote(started.op->getLoc()) << "it is started here";
+      return error;
+    }
   for (auto &[other, place] : places)
     if (other != op && place.first < end && begin < place.second)
       for (Cells cells : cellsOf(other->getResult(0)))
         lifeOf(cells).takenBy = op;
+  return success();
 }
 
 LogicalResult MemoryWalk::visit(Operation *op) {
@@ -125,8 +139,8 @@ LogicalResult MemoryWalk::visit(Operation *op) {
     begin(buffer, false);
     if (buffer.getOffset()) {
       int64_t start = *buffer.getOffset(), end = start + bytesOf(buffer.getType());
-      take(op, start, end);
       places[op] = {start, end};
+      return take(op, start, end);
     }
     return success();
   }
@@ -147,21 +161,20 @@ LogicalResult MemoryWalk::visit(Operation *op) {
         return failure();
     return success();
   }
-  if (auto wait = dyn_cast<WaitOp>(op)) {
-    auto *found = llvm::find(underWay, wait.getToken().getDefiningOp<CollectiveOp>());
-    if (found == underWay.end())
-      return wait.emitOpError() << "waits for a collective that is not under way";
-    underWay.erase(found);
-    return success();
-  }
+  if (auto waitOp = dyn_cast<WaitOp>(op))
+    return wait(waitOp);
   auto access = dyn_cast<AccessOpInterface>(op);
   if (!access)
     return success();
   SmallVector<Access> accesses;
   access.getAccesses(accesses);
-  if (auto call = dyn_cast<CallOp>(op); call && call.getFrame())
-    take(op, *call.getFrame(),
-         *call.getFrame() + symbols.lookup<FuncOp>(call.getCallee()).getFrame().value_or(0));
+  Started started{op};
+  if (auto call = dyn_cast<CallOp>(op); call && call.getFrame()) {
+    started.frameBegin = *call.getFrame();
+    started.frameEnd = started.frameBegin + symbols.lookup<FuncOp>(call.getCallee()).getFrame().value_or(0);
+    if (failed(take(op, started.frameBegin, started.frameEnd)))
+      return failure();
+  }
   if (failed(checkUnderWay(op, accesses)) || failed(checkAliases(op, accesses)) || failed(checkPeers(op)))
     return failure();
   for (Access one : accesses)
@@ -170,8 +183,27 @@ LogicalResult MemoryWalk::visit(Operation *op) {
   for (Access one : accesses)
     if (one.mode != Mode::in && failed(write(op, one.memory, one.mode)))
       return failure();
-  if (auto collective = dyn_cast<CollectiveOp>(op); collective && collective.getToken())
-    underWay.push_back(collective);
+  if (!isa<CollectiveOp, CallOp>(op) || op->getNumResults() == 0)
+    return success();
+  for (Access one : accesses)
+    for (const Cells &cells : cellsOf(one.memory))
+      (one.mode == Mode::in ? started.read : started.made).push_back({one.memory, cells});
+  underWay.push_back(std::move(started));
+  return success();
+}
+
+/// Until here the memory of what was started must have been its own.
+LogicalResult MemoryWalk::wait(WaitOp op) {
+  for (Operation *waited : op.getStarted()) {
+    auto found = llvm::find_if(underWay, [&](const Started &started) { return started.op == waited; });
+    if (found == underWay.end())
+      return op.emitOpError() << "waits for what is not under way";
+    for (auto *side : {&found->read, &found->made})
+      for (auto &[pointer, cells] : *side)
+        if (failed(checkAlive(op, cells, pointer, "ends a movement of")))
+          return failure();
+    underWay.erase(found);
+  }
   return success();
 }
 
@@ -249,19 +281,19 @@ LogicalResult MemoryWalk::checkPeers(Operation *op) {
 }
 
 LogicalResult MemoryWalk::checkUnderWay(Operation *op, ArrayRef<Access> accesses) {
-  for (CollectiveOp collective : underWay)
-    for (Access one : accesses)
-      for (const Cells &cells : cellsOf(one.memory)) {
-        bool isRead =
-            llvm::any_of(cellsOf(collective.getOperand()), [&](auto &r) { return intersect(r, cells); });
-        bool isMade =
-            llvm::any_of(cellsOf(collective.getOut()), [&](auto &r) { return intersect(r, cells); });
-        if (!isMade && !(isRead && one.mode != Mode::in))
+  if (underWay.empty())
+    return success();
+  for (Access one : accesses)
+    for (const Cells &cells : cellsOf(one.memory))
+      for (const Started &started : underWay) {
+        auto meets = [&](auto &side) { return intersect(side.second, cells); };
+        bool isMade = llvm::any_of(started.made, meets);
+        if (!isMade && !(one.mode != Mode::in && llvm::any_of(started.read, meets)))
           continue;
-        InFlightDiagnostic error = op->emitOpError()
-                                   << (isMade ? "touches " : "writes ") << quoted(one.memory)
-                                   << " before the collective is waited for";
-        error.attachNote(collective.getLoc()) << "it is started here";
+        InFlightDiagnostic error =
+            op->emitOpError() << (isMade ? "touches " : "writes ") << quoted(one.memory) << " before the "
+                              << (isa<CallOp>(started.op) ? "call" : "collective") << " is waited for";
+        error.attachNote(started.op->getLoc()) << "it is started here";
         return error;
       }
   return success();

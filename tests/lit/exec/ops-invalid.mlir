@@ -193,3 +193,28 @@ exec.func @collective_c5(in %x: !X, out %y: !exec.buffer<f32[seq=8]>) {
   exec.collective all_gather [tp] %x -> %y tile [seq=4: 1, 1] step [0, 4] : !X, !exec.buffer<f32[seq=8]>
 }
 }
+
+// -----
+
+!X = !exec.buffer<f32[seq=4]>
+module attributes {exec.mesh = #exec.mesh<tp=2>} {
+exec.func @wait_c1(inout %x: !X) {
+  %0 = exec.collective all_reduce [tp] %x -> %x tile [seq=4: 1, 1] step [0, 0] : !X, !X async !exec.token
+  exec.loop 2 (%i) {
+    // expected-error @+1 {{waits for what no collective or call in its block has started}}
+    exec.wait %0
+  }
+}
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=4]>
+module attributes {exec.mesh = #exec.mesh<dp=2, tp=2>} {
+exec.func @wait_c2(inout %x: !X, inout %y: !X) {
+  %0 = exec.collective all_reduce [tp] %x -> %x tile [seq=4: 1, 1] step [0, 0] : !X, !X async !exec.token
+  %1 = exec.collective all_reduce [dp] %y -> %y tile [seq=4: 1, 1] step [0, 0] : !X, !X async !exec.token
+  // expected-error @+1 {{waits for several that are no bucket: collectives of one kind and fold over the same mesh axes}}
+  exec.wait %0, %1
+}
+}

@@ -194,6 +194,87 @@ exec.func @never_waited(in %x: !X, out %y: !Y) frame 0 {
 
 // -----
 
+// One part's result is no other's operand: a bucket moves all at once.
+!X = !exec.buffer<f32[seq=16]>
+module attributes {exec.mesh = #exec.mesh<tp=2>} {
+exec.func @sum_of_a_sum(inout %x: !X, out %y: !X) frame 0 {
+  // expected-note @+1 {{it is started here}}
+  %0 = exec.collective all_reduce [tp] %x -> %x tile [seq=16: 1, 1] step [0, 0] : !X, !X async !exec.token
+  // expected-error @+1 {{'exec.collective' op touches 'x' before the collective is waited for}}
+  %1 = exec.collective all_reduce [tp] %x -> %y tile [seq=16: 1, 1] step [0, 0] : !X, !X async !exec.token
+  exec.wait %0, %1
+}
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=16]>
+module attributes {exec.mesh = #exec.mesh<tp=2>} {
+exec.func @waited_twice(inout %x: !X) frame 0 {
+  %0 = exec.collective all_reduce [tp] %x -> %x tile [seq=16: 1, 1] step [0, 0] : !X, !X async !exec.token
+  exec.wait %0
+  // expected-error @+1 {{'exec.wait' op waits for what is not under way}}
+  exec.wait %0
+}
+}
+
+// -----
+
+// The gathered buffer's bytes go to another before its peers have delivered.
+!X = !exec.buffer<f32[seq=16]>
+!Y = !exec.buffer<f32[seq=32]>
+module attributes {exec.mesh = #exec.mesh<tp=2>} {
+exec.func @taken_under_way(in %x: !X) frame 128 {
+  %y = exec.buffer frame[0] : !Y
+  %t = exec.collective all_gather [tp] %x -> %y tile [seq=16: 1, 1] step [0, 16] : !X, !Y async !exec.token
+  // expected-note @+1 {{this buffer lies over it}}
+  %z = exec.buffer frame[64] : !X
+  exec.copy %x -> %z loops [seq=16: 1, 1] : !X, !X
+  // expected-error @+1 {{'exec.wait' op ends a movement of a buffer, whose bytes are in use by another}}
+  exec.wait %t
+}
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=16]>
+!Y = !exec.buffer<f32[seq=32]>
+module attributes {exec.mesh = #exec.mesh<tp=2>} {
+exec.func @gather(in %x: !X, out %y: !Y) frame 64 {
+  %h = exec.buffer frame[0] : !X
+  exec.copy %x -> %h loops [seq=16: 1, 1] : !X, !X
+  exec.collective all_gather [tp] %h -> %y tile [seq=16: 1, 1] step [0, 16] : !X, !Y
+}
+exec.func @frame_of_a_started_call(in %x: !X, out %y: !Y, out %z: !X) frame 64 {
+  // expected-note @+1 {{it is started here}}
+  %t = exec.call @gather(%x, %y) frame[0] : !X, !Y async !exec.token
+  // expected-error @+1 {{'exec.buffer' op takes bytes of the frame of a call under way}}
+  %h = exec.buffer frame[0] : !X
+  exec.copy %x -> %h loops [seq=16: 1, 1] : !X, !X
+  exec.wait %t
+  exec.copy %h -> %z loops [seq=16: 1, 1] : !X, !X
+}
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=16]>
+!Y = !exec.buffer<f32[seq=32]>
+module attributes {exec.mesh = #exec.mesh<tp=2>} {
+exec.func @gather(in %x: !X, out %y: !Y) frame 0 {
+  exec.collective all_gather [tp] %x -> %y tile [seq=16: 1, 1] step [0, 16] : !X, !Y
+}
+exec.func @read_before_the_call_is_done(in %x: !X, out %y: !Y, out %z: !Y) frame 0 {
+  // expected-note @+1 {{it is started here}}
+  %t = exec.call @gather(%x, %y) : !X, !Y async !exec.token
+  // expected-error @+1 {{'exec.copy' op touches 'y' before the call is waited for}}
+  exec.copy %y -> %z loops [seq=32: 1, 1] : !Y, !Y
+  exec.wait %t
+}
+}
+
+// -----
+
 // A rank's part of a whole value lies at another place on each rank: peers would read the wrong elements.
 !X = !exec.buffer<f32[seq=16]>
 !H = !exec.buffer<f32[seq=8]>

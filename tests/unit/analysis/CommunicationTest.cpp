@@ -1,8 +1,8 @@
-//===- CommunicationTest.cpp - bytes of collectives, by hand --------------===//
+//===- CommunicationTest.cpp - bytes and meetings of collectives, by hand -===//
 
 #include "compiler/analysis/Communication.h"
 
-#include "dialects/dist/Dist.h"
+#include "dialects/exec/Exec.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -13,39 +13,45 @@ using namespace shardc;
 
 namespace {
 
+std::map<std::string, Movement> movementsIn(const char *text) {
+  MLIRContext context;
+  context.loadDialect<exec::ExecDialect>();
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  std::map<std::string, Movement> found;
+  if (module)
+    for (const Movement &movement : movementsOf(*module, "step"))
+      found[movement.kind] = movement;
+  return found;
+}
+
 // @f runs 3 x 2 times. %x is 32 * 4 floats = 512 bytes, a part of it over b 128; %y is 16 floats = 64 bytes.
 TEST(Communication, CountsCallsAndRingBytes) {
-  MLIRContext context;
-  context.loadDialect<nn::NnDialect, dist::DistDialect>();
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(R"(
-!x = !nn.tensor<f32[seq=32, embed=4], sum@b>
-!y = !nn.tensor<f32[embed=16], sum@a@b>
-!z = !nn.tensor<f32[seq=32, embed=4]>
-module attributes {dist.plan = #dist.plan<mesh = [a = 2, b = 4], rules = []>} {
-  nn.func @f(%x: !x, %y: !y) -> !z {
-    %part = dist.reduce_scatter sum %x axis seq over [b] : <f32[seq=32, embed=4], sum@b> -> <f32[seq=32@b, embed=4]>
-    %turned = dist.all_to_all %part from seq to embed over [b] : <f32[seq=32@b, embed=4]> -> <f32[seq=32, embed=4@b]>
-    %sum = dist.all_reduce sum %y over [a, b] : <f32[embed=16], sum@a@b> -> <f32[embed=16]>
-    %whole = dist.all_gather %part axis seq over [b] : <f32[seq=32@b, embed=4]> -> <f32[seq=32, embed=4]>
-    nn.return %whole : !z
+  auto found = movementsIn(R"(
+!x = !exec.buffer<f32[n=128]>
+!part = !exec.buffer<f32[n=32]>
+!y = !exec.buffer<f32[n=16]>
+module attributes {exec.mesh = #exec.mesh<a=2, b=4>} {
+  exec.func @f(in %x: !x, inout %y: !y, out %z: !x) {
+    %part = exec.buffer : !part
+    exec.collective reduce_scatter [b] %x -> %part tile [n=32: 1, 1] step [32, 0] : !x, !part
+    %turned = exec.buffer : !part
+    exec.collective all_to_all [b] %part -> %turned tile [n=8: 1, 1] step [8, 8] : !part, !part
+    exec.collective all_reduce [b, a] %y -> %y tile [n=16: 1, 1] step [0, 0] : !y, !y
+    exec.collective all_gather [b] %part -> %z tile [n=32: 1, 1] step [0, 32] : !part, !x
   }
-  nn.func @step(%x: !x, %y: !y, %z: !z) -> !z {
-    %last = nn.loop 3 (%i, %carried = %z) : (!z) {
-      %one = nn.call @f(%x, %y) : (!x, !y) -> !z
-      %two = nn.call @f(%x, %y) : (!x, !y) -> !z
-      nn.yield %two : !z
+  exec.func @step(in %x: !x, inout %y: !y, out %z: !x) {
+    exec.loop 3 (%i) {
+      exec.call @f(%x, %y, %z) : !x, !y, !x
+      exec.call @f(%x, %y, %z) : !x, !y, !x
     }
-    nn.return %last : !z
   }
-})",
-                                                             &context);
-  ASSERT_TRUE(module);
-  std::map<std::string, Movement> found;
-  for (const Movement &movement : movementsOf(*module, "step"))
-    found[movement.kind] = movement;
+})");
   ASSERT_EQ(found.size(), 4u);
-  for (const auto &[kind, movement] : found)
+  for (const auto &[kind, movement] : found) {
     EXPECT_EQ(movement.count, 6) << kind;
+    EXPECT_EQ(movement.meetings, 6) << kind;
+    EXPECT_EQ(movement.ahead, 0) << kind;
+  }
   // Of n ranks each sends n - 1 blocks of the n that the whole is cut into, an all-reduce twice as many.
   EXPECT_EQ(found["reduce_scatter"].bytes, 6 * 3 * (512 / 4));
   EXPECT_EQ(found["all_gather"].bytes, 6 * 3 * (512 / 4));
@@ -53,6 +59,36 @@ module attributes {dist.plan = #dist.plan<mesh = [a = 2, b = 4], rules = []>} {
   EXPECT_EQ(found["all_reduce"].bytes, 6 * 2 * 7 * (64 / 8));
   EXPECT_EQ(found["all_reduce"].meshAxes, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(found["all_gather"].meshAxes, std::vector<std::string>{"b"});
+}
+
+// @gather moves two tensors with one meeting. It is called three times: once started with nothing to do
+// meanwhile, once while a copy runs, once not started at all.
+TEST(Communication, CountsMeetingsAndWhatIsAhead) {
+  auto found = movementsIn(R"(
+!part = !exec.buffer<f32[n=2]>
+!x = !exec.buffer<f32[n=4]>
+module attributes {exec.mesh = #exec.mesh<a=2>} {
+  exec.func @gather(in %p: !part, out %x: !x, out %y: !x) {
+    %0 = exec.collective all_gather [a] %p -> %x tile [n=2: 1, 1] step [0, 2] : !part, !x async !exec.token
+    %1 = exec.collective all_gather [a] %p -> %y tile [n=2: 1, 1] step [0, 2] : !part, !x async !exec.token
+    exec.wait %0, %1
+  }
+  exec.func @step(in %p: !part, out %q: !part, out %x: !x, out %y: !x, inout %z: !x) {
+    exec.call @gather(%p, %x, %y) : !part, !x, !x
+    %0 = exec.call @gather(%p, %x, %y) : !part, !x, !x async !exec.token
+    exec.wait %0
+    %1 = exec.call @gather(%p, %x, %y) : !part, !x, !x async !exec.token
+    %2 = exec.collective all_reduce [a] %z -> %z tile [n=4: 1, 1] step [0, 0] : !x, !x async !exec.token
+    exec.copy %p -> %q loops [n=2: 1, 1] : !part, !part
+    exec.wait %1
+    exec.wait %2
+  }
+})");
+  EXPECT_EQ(found["all_gather"].count, 6);
+  EXPECT_EQ(found["all_gather"].meetings, 3);
+  EXPECT_EQ(found["all_gather"].ahead, 1);
+  EXPECT_EQ(found["all_reduce"].meetings, 1);
+  EXPECT_EQ(found["all_reduce"].ahead, 1);
 }
 
 } // namespace

@@ -23,6 +23,12 @@ exec.global @scattered_tile "out" : !exec.buffer<f32[embed=8, seq=6]>
 exec.global @exchanged "out" : !Z
 exec.global @masked "out" : !X
 exec.global @part "out" : !X
+exec.global @together_sum "out" : !X
+exec.global @together_in_place "out" : !Y
+exec.global @together_gathered "out" : !Y
+exec.global @together_tile "out" : !exec.buffer<f32[embed=8, seq=12]>
+exec.global @together_scattered "out" : !X
+exec.global @together_scattered_tile "out" : !exec.buffer<f32[embed=8, seq=6]>
 exec.global @positions "out" : !I
 exec.global @all_positions "out" : !exec.buffer<i32[seq=12]>
 
@@ -66,6 +72,22 @@ exec.func @step() entry {
   exec.collective reduce_scatter [tp] %y -> %scattered_tile tile [seq=6: 8, 1][embed=8: 1, 6] step [48, 0] : !Y, !exec.buffer<f32[embed=8, seq=6]>
   %exchanged = exec.address @exchanged : !Z
   exec.collective all_to_all [tp] %y -> %exchanged tile [seq=6: 8, 16][embed=8: 1, 1] step [48, 8] : !Y, !Z
+  %together_sum = exec.address @together_sum : !X
+  %together_in_place = exec.address @together_in_place : !Y
+  exec.copy %y -> %together_in_place loops [seq*embed=96: 1, 1] : !Y, !Y
+  %t0 = exec.collective all_reduce [tp] %x -> %together_sum tile [seq*embed=48: 1, 1] step [0, 0] : !X, !X async !exec.token
+  %t1 = exec.collective all_reduce [tp] %together_in_place -> %together_in_place tile [seq*embed=96: 1, 1] step [0, 0] : !Y, !Y async !exec.token
+  exec.wait %t0, %t1
+  %together_gathered = exec.address @together_gathered : !Y
+  %together_tile = exec.address @together_tile : !exec.buffer<f32[embed=8, seq=12]>
+  %t2 = exec.collective all_gather [tp] %x -> %together_gathered tile [seq*embed=48: 1, 1] step [0, 48] : !X, !Y async !exec.token
+  %t3 = exec.collective all_gather [tp] %x -> %together_tile tile [seq=6: 8, 1][embed=8: 1, 12] step [0, 6] : !X, !exec.buffer<f32[embed=8, seq=12]> async !exec.token
+  exec.wait %t2, %t3
+  %together_scattered = exec.address @together_scattered : !X
+  %together_scattered_tile = exec.address @together_scattered_tile : !exec.buffer<f32[embed=8, seq=6]>
+  %t4 = exec.collective reduce_scatter [tp] %y -> %together_scattered tile [seq*embed=48: 1, 1] step [48, 0] : !Y, !X async !exec.token
+  %t5 = exec.collective reduce_scatter [tp] %y -> %together_scattered_tile tile [seq=6: 8, 1][embed=8: 1, 6] step [48, 0] : !Y, !exec.buffer<f32[embed=8, seq=6]> async !exec.token
+  exec.wait %t4, %t5
   %masked = exec.address @masked : !X
   exec.mask %x -> %masked over [tp] loops [seq*embed=48: 1, 1] : !X, !X
   %part = exec.address @part : !X

@@ -122,6 +122,46 @@ TEST(Collective, asyncRefusesTouchingTheResult) {
             std::string::npos);
 }
 
+const char *gathering = R"(
+  exec.func @gather(in %x: !exec.buffer<f32[n=2]>, out %y: !exec.buffer<f32[n=4]>) {
+    exec.collective all_gather [tp] %x -> %y tile [n=2: 1, 1] step [0, 2] : !exec.buffer<f32[n=2]>, !exec.buffer<f32[n=4]>
+  })";
+
+/// @x is gathered to @y by a call that is started, while `between` runs.
+std::string outcomeOfCall(const std::string &between, bool waits = true) {
+  ExecProgram program(ExecProgram::step(globals + std::string(gathering),
+                                        R"(
+    %x = exec.address @x : !exec.buffer<f32[n=2]>
+    %y = exec.address @y : !exec.buffer<f32[n=4]>
+    %z = exec.address @z : !exec.buffer<f32[n=4]>
+    %token = exec.call @gather(%x, %y) : !exec.buffer<f32[n=2]>, !exec.buffer<f32[n=4]> async !exec.token
+    )" + between + (waits ? "\nexec.wait %token" : "") +
+                                            R"(
+    exec.copy %y -> %z loops [n=4: 1, 1] : !exec.buffer<f32[n=4]>, !exec.buffer<f32[n=4]>)",
+                                        "tp=2"));
+  program.set("x", {1, 2}, 0), program.set("x", {3, 4}, 1);
+  if (!program.run())
+    return program.errors;
+  return program.get("z", 1) == Numbers{1, 2, 3, 4} ? "gathered" : "wrong";
+}
+
+TEST(Collective, startedCallsArriveAtTheWait) {
+  EXPECT_EQ(outcomeOfCall(R"(
+    %h = exec.buffer : !exec.buffer<f32[n=2]>
+    exec.copy %x -> %h loops [n=2: 1, 1] : !exec.buffer<f32[n=2]>, !exec.buffer<f32[n=2]>)"),
+            "gathered");
+  EXPECT_NE(outcomeOfCall("", /*waits=*/false).find("which a collective under way has not delivered"),
+            std::string::npos);
+  EXPECT_NE(
+      outcomeOfCall(R"(
+    exec.kernel "zero" loops [n=2: 1] () -> (write %x) : !exec.buffer<f32[n=2]> {
+      %0 = arith.constant 0.0 : f32
+      exec.yield %0 : f32
+    })")
+          .find("'exec.kernel' op writes element [n=0] of 'x' on rank 0, which a collective under way reads"),
+      std::string::npos);
+}
+
 TEST(Collective, buffersMustLiveUntilTheWait) {
   std::string errors = errorsOf(ExecProgram::step("", R"(
     %y = exec.buffer : !exec.buffer<f32[n=2]>

@@ -140,6 +140,18 @@ TEST(LoadJob, ZeroSaysWhatRests) {
   EXPECT_EQ(rest.levels[1].rules[0].axis.value, autoAxis);
 }
 
+TEST(LoadJob, ReadsSizesOfBuckets) {
+  auto bucket = [](const std::string &size) {
+    return loadText("model: llama\nplan: {mesh: {dp: 2}, shard: [{batch: dp}]" + size + "}\n" + recipe)
+        .plan.movements.bucketBytes;
+  };
+  EXPECT_EQ(bucket(""), 25 << 20);
+  EXPECT_EQ(bucket(", parameters: {bucket: 0}"), 0);
+  EXPECT_EQ(bucket(", parameters: {bucket: 512}"), 512);
+  EXPECT_EQ(bucket(", parameters: {bucket: 64 KiB}"), 64 << 10);
+  EXPECT_EQ(bucket(", parameters: {bucket: 2GiB}"), int64_t(2) << 30);
+}
+
 TEST(LoadJob, TakesMicroBatchesInThreeWays) {
   const std::string head = "model: llama\nplan: {mesh: {dp: 2}, shard: [{batch: dp}], ";
   EXPECT_EQ(loadText(head + "microbatches: 4}\n" + recipe).plan.microbatches.value, 4);

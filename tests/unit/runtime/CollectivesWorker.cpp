@@ -202,6 +202,73 @@ void testTile(Group &group, const std::vector<int> &ranks, std::mt19937 &random)
   }
 }
 
+/// Parts of a bucket, one behind the other in `in` and in `out`, with a gap between: chunks, and a tile that
+/// turns two axes around.
+struct Layout {
+  std::int64_t in, out, rows, columns;
+  bool isTile;
+};
+
+std::vector<Layout> layoutsOf(std::initializer_list<std::int64_t> sizes, std::int64_t inTimes,
+                              std::int64_t outTimes) {
+  std::vector<Layout> layouts;
+  std::int64_t in = 0, out = 0;
+  for (std::int64_t n : sizes) {
+    const bool isTile = layouts.size() % 2 == 1;
+    layouts.push_back({in, out, isTile ? n : 1, isTile ? 3 : n, isTile});
+    in += layouts.back().rows * layouts.back().columns * inTimes + 5;
+    out += layouts.back().rows * layouts.back().columns * outTimes + 5;
+  }
+  return layouts;
+}
+
+/// Four parts with one collective; each must be what it would be alone, and nothing between them be touched.
+void testBucket(Group &group, const std::vector<int> &ranks, std::initializer_list<std::int64_t> sizes) {
+  const auto members = static_cast<std::int64_t>(ranks.size());
+  for (int kind = 0; kind < 4; ++kind) { // gather, scatter, all-to-all, all-reduce
+    const bool cutIn = kind == 1 || kind == 2, cutOut = kind == 0 || kind == 2;
+    const std::vector<Layout> layouts = layoutsOf(sizes, cutIn ? members : 1, cutOut ? members : 1);
+    std::vector<Tile> tiles(layouts.size());
+    std::vector<Part> parts;
+    std::vector<float> expected;
+    for (std::size_t i = 0; i < layouts.size(); ++i) {
+      const Layout &l = layouts[i];
+      const std::int64_t n = l.rows * l.columns;
+      tiles[i] = {.size = {1, 1, 1, l.rows, l.columns},
+                  .from = {0, 0, 0, l.columns, 1},
+                  .to = {0, 0, 0, 1, l.rows},
+                  .fromStep = cutIn ? n : 0,
+                  .toStep = cutOut ? n : 0};
+      const bool isTile = kind == 2 || (kind < 2 && l.isTile);
+      parts.push_back({in + l.in, out + l.out, {.chunk = n}, isTile ? &tiles[i] : nullptr});
+      expected.resize(l.out + n * (cutOut ? members : 1) + 5, 7);
+      for (std::int64_t q = 0; q < (cutOut ? members : 1); ++q)
+        for (std::int64_t row = 0; row < l.rows; ++row)
+          for (std::int64_t column = 0; column < l.columns; ++column) {
+            const std::int64_t from = l.in + row * l.columns + column + (cutIn ? group.index * n : 0);
+            const std::int64_t to = isTile ? column * l.rows + row : row * l.columns + column;
+            expected[l.out + q * n + to] =
+                cutOut ? held(ranks[q], from) : folded(ranks, from, kind == 1 ? Fold::max : Fold::sum);
+          }
+    }
+    const Layout &last = layouts.back();
+    const std::int64_t all = last.in + last.rows * last.columns * (cutIn ? members : 1) + 5;
+    fill(all);
+    std::fill(out, out + expected.size(), 7.0F);
+    const Bucket bucket{parts[0], parts[1], parts[2], parts[3]};
+    if (kind == 0)
+      allGather(group, bucket);
+    else if (kind == 1)
+      reduceScatter(group, bucket, Fold::max);
+    else if (kind == 2)
+      allToAll(group, bucket);
+    else
+      allReduce(group, bucket);
+    spoil(in, all);
+    judge("bucket", group, out, expected);
+  }
+}
+
 void testBroadcast(Group &group, const std::vector<int> &ranks, std::int64_t n, int root) {
   std::vector<float> expected(n);
   for (std::int64_t i = 0; i < n; ++i)
@@ -292,6 +359,9 @@ int main(int argc, char **argv) {
           testChunks(group, ranks, {outer, chunk});
       if (all) // long enough for all threads
         testChunks(group, ranks, {.outer = 1, .chunk = capacity / 8});
+      testBucket(group, ranks, {1, 7, 64, 20});
+      if (all)
+        testBucket(group, ranks, {1000, 33, 5000, 7});
       for (int i = 0; i < (all ? 12 : 4); ++i)
         testTile(group, ranks, random);
       for (int root = 0; root < group.size; ++root)
