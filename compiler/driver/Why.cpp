@@ -62,11 +62,11 @@ public:
     auto axisOf = [&](mlir::StringAttr name) -> AxisWhy & {
       return *llvm::find_if(why.axes, [&](const AxisWhy &axis) { return axis.name == name.getValue(); });
     };
-    auto placement = plan.place(
-        weight.type.getAxes(), nn::kindParameter, {}, {},
-        [&](mlir::StringAttr axis, dist::RuleAttr rule, mlir::StringAttr meshAxis, dist::RuleAttr owner) {
-          axisOf(axis).asked.push_back(
-              {written.lookup(rule), meshAxis.str(), plan.sizeOf(meshAxis), written.lookup(owner)});
+    auto placement =
+        plan.place(weight.type.getAxes(), nn::kindParameter, {}, {}, [&](const dist::PlaceRequest &request) {
+          axisOf(request.axis)
+              .asked.push_back({written.lookup(request.rule), request.meshAxis.str(),
+                                plan.sizeOf(request.meshAxis), written.lookup(request.owner)});
         });
     for (const auto &[axis, meshAxes] : *placement)
       for (mlir::StringAttr meshAxis : meshAxes)
@@ -84,7 +84,7 @@ private:
         continue;
       auto parts = scope.flatten(rule->axis.value, rule->axis.at, ignored);
       if (parts && parts->size() > 1 && llvm::is_contained(*parts, axis.getName().str()) &&
-          expanded.getAxis() != axis.getName() && !llvm::is_contained(rules, rule))
+          expanded.second.getAxis() != axis.getName() && !llvm::is_contained(rules, rule))
         rules.push_back(rule);
     }
     return rules;

@@ -7,16 +7,27 @@
 
 namespace dist {
 class RuleAttr;
-/// Hears that `rule` asks for `meshAxis` for `axis`, and which rule has it: this one, an earlier one, or none
-/// that the plan knows of (the value is partial over it).
-using PlaceListener =
-    llvm::function_ref<void(mlir::StringAttr axis, RuleAttr rule, mlir::StringAttr meshAxis, RuleAttr owner)>;
+/// A rule and the number of its level in the order in which levels are read, those at rest included.
+using NumberedRule = std::pair<unsigned, RuleAttr>;
+struct PlaceRequest;
+/// Hears of each mesh axis that a matching rule asks for.
+using PlaceListener = llvm::function_ref<void(const PlaceRequest &)>;
 } // namespace dist
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/dist/DistAttrs.h.inc"
 
 namespace dist {
+
+/// `rule` asks for `meshAxis` for `axis`.
+struct PlaceRequest {
+  mlir::StringAttr axis, meshAxis;
+  NumberedRule rule;
+  /// The rule that has the mesh axis: this one, or one that was read before. A null rule: the value is
+  /// partial over the mesh axis.
+  NumberedRule owner;
+  bool isGranted() const { return owner == rule; }
+};
 
 /// Marks a function that lowering made of a reshard of a bundle: it computes nothing.
 inline constexpr llvm::StringLiteral reshardAttrName = "dist.moves";

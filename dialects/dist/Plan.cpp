@@ -42,7 +42,8 @@ static StringAttr largestAxis(PlanAttr plan, ArrayRef<nn::AxisAttr> axes, const 
   int64_t largest = 0;
   for (nn::AxisAttr axis : axes) {
     int64_t part = axis.getSize() / plan.sizeOf(placement.lookup(axis.getName()));
-    bool isLarger = part > largest || (part == largest && axis.getName().getValue() < best.getValue());
+    bool isLarger =
+        part > largest || (best && part == largest && axis.getName().getValue() < best.getValue());
     if (part % plan.sizeOf(meshAxis) != 0 || !isLarger)
       continue;
     best = axis.getName();
@@ -54,15 +55,16 @@ static StringAttr largestAxis(PlanAttr plan, ArrayRef<nn::AxisAttr> axes, const 
 FailureOr<nn::Placement> PlanAttr::place(ArrayRef<nn::AxisAttr> axes, StringRef kind, nn::EmitError error,
                                          ArrayRef<StringAttr> taken, PlaceListener listener) const {
   nn::Placement placement;
-  llvm::SmallDenseMap<StringAttr, RuleAttr> given; // mesh axis -> the rule that has it
+  llvm::SmallDenseMap<StringAttr, NumberedRule> given; // mesh axis -> the rule that has it
   for (StringAttr meshAxis : taken)
-    given[meshAxis] = RuleAttr();
+    given[meshAxis] = {0, RuleAttr()};
   auto hasAxis = [&](StringAttr name) {
     return llvm::any_of(axes, [&](nn::AxisAttr axis) { return axis.getName() == name; });
   };
+  unsigned number = 0;
   for (ArrayRef<LevelAttr> levels : {getRules(), atRest(kind)})
     for (LevelAttr level : levels) {
-      llvm::SmallDenseMap<StringAttr, RuleAttr> claims; // the same, of this level
+      llvm::SmallDenseMap<StringAttr, NumberedRule> claims; // the same, of this level
       for (RuleAttr rule : level.getRules()) {
         if (!rule.isAuto() && !hasAxis(rule.getAxis()))
           continue;
@@ -72,17 +74,21 @@ FailureOr<nn::Placement> PlanAttr::place(ArrayRef<nn::AxisAttr> axes, StringRef 
             continue;
           auto had = given.find(meshAxis);
           if (listener)
-            listener(axis, rule, meshAxis, had == given.end() ? rule : had->second);
+            listener({axis,
+                      meshAxis,
+                      {number, rule},
+                      had == given.end() ? NumberedRule{number, rule} : had->second});
           if (had != given.end())
             continue;
-          auto [claim, isFirst] = claims.insert({meshAxis, rule});
+          auto [claim, isFirst] = claims.insert({meshAxis, {number, rule}});
           if (!isFirst)
-            return reportClaim(error, meshAxis, claim->second.getAxis(), rule.getAxis());
+            return reportClaim(error, meshAxis, claim->second.second.getAxis(), rule.getAxis());
           if (sizeOf(meshAxis) > 1)
             placement[axis].push_back(meshAxis);
         }
       }
       given.insert(claims.begin(), claims.end());
+      ++number;
     }
   return placement;
 }

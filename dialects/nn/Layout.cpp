@@ -55,6 +55,18 @@ SmallVector<StringAttr> nn::axesOfOperandsAndResults(Operation *op) {
   return names.takeVector();
 }
 
+SmallVector<AxisAttr> nn::axesNamed(Operation *op, ArrayRef<StringAttr> names) {
+  SmallVector<AxisAttr> axes;
+  for (StringAttr name : names)
+    for (Type type : llvm::concat<const Type>(llvm::to_vector(op->getOperandTypes()),
+                                              llvm::to_vector(op->getResultTypes())))
+      if (auto tensor = dyn_cast<NamedTensorType>(type); tensor && tensor.has(name)) {
+        axes.push_back(tensor.find(name));
+        break;
+      }
+  return axes;
+}
+
 NamedTensorType nn::place(NamedTensorType type, const Placement &placement, PartialAttr partial) {
   SmallVector<AxisAttr> axes;
   for (AxisAttr axis : type.getAxes()) {

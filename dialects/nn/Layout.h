@@ -15,6 +15,9 @@ using EmitError = llvm::function_ref<mlir::InFlightDiagnostic()>;
 /// Names of all axes of tensor operands and results, in order of appearance.
 llvm::SmallVector<mlir::StringAttr> axesOfOperandsAndResults(mlir::Operation *op);
 
+/// The axes of operands and results that have these names, in the order of the names.
+llvm::SmallVector<AxisAttr> axesNamed(mlir::Operation *op, llvm::ArrayRef<mlir::StringAttr> names);
+
 /// Mesh axes of a placement, name by name: tensor axis -> mesh axes, major first.
 using Placement = llvm::DenseMap<mlir::StringAttr, llvm::SmallVector<mlir::StringAttr, 2>>;
 

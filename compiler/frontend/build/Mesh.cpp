@@ -19,7 +19,6 @@ struct Rule {
   const AxisRule *written;
   std::string axis;
   std::vector<std::string> meshAxes; // as the program sees them: factors, where one is cut
-  bool places = false;
 
   bool isAuto() const { return axis == autoAxis; } // no model's axis: only rules at rest have it
 };
@@ -37,12 +36,10 @@ struct Constraint {
   }
 };
 
-using Sizes = std::map<std::string, int64_t>;
-
 class PlanBuilder {
 public:
-  PlanBuilder(ModuleOp module, const Job &job, Diagnostics &diags, WrittenRules *written)
-      : module(module), job(job), diags(diags), written(written),
+  PlanBuilder(ModuleOp module, const Job &job, Diagnostics &diags)
+      : module(module), job(job), diags(diags),
         scope(job.model,
               {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value}),
         padding(job, scope) {
@@ -60,12 +57,15 @@ public:
       expandLevel(level, restLevels);
     if (diags.size() != before)
       return {};
+    plan = attribute();
     askEverySet();
     checkDivides();
     if (diags.size() == before)
       checkRulesPlace();
-    return diags.size() == before ? attribute() : dist::PlanAttr();
+    return diags.size() == before ? plan : dist::PlanAttr();
   }
+
+  const WrittenRules &writtenRules() const { return written; }
 
 private:
   int64_t degreeOf(const std::string &meshAxis) const { return mesh.at(meshAxis); }
@@ -181,102 +181,60 @@ private:
         askType(argument.getType(), argument.getLoc());
         const bool isWeight = static_cast<bool>(func.getArgAttr(argument.getArgNumber(), nn::kindAttrName));
         if (isWeight) // what rests with it has its axes
-          askType(argument.getType(), argument.getLoc(), /*rests=*/true);
+          askType(argument.getType(), argument.getLoc(), nn::kindOptimizerState);
       }
     });
     module.walk([&](nn::LayoutOpInterface op) {
-      Sizes sizes;
-      for (Type type : llvm::concat<const Type>(llvm::to_vector(op->getOperandTypes()),
-                                                llvm::to_vector(op->getResultTypes())))
-        if (auto tensor = dyn_cast<nn::NamedTensorType>(type))
-          for (nn::AxisAttr axis : tensor.getAxes())
-            sizes[axis.getName().str()] = axis.getSize();
-      Sizes split;
-      for (StringAttr axis : op.getSplitAxes())
-        split[axis.str()] = sizes[axis.str()];
-      ask(split, op->getLoc());
+      ask(nn::axesNamed(op, op.getSplitAxes()), op->getLoc());
       for (Type type : op->getResultTypes())
         askType(type, op->getLoc());
     });
   }
 
-  void askType(Type type, Location loc, bool rests = false) {
-    if (!seen.insert({type, rests}).second)
+  void askType(Type type, Location loc, StringRef kind = "") {
+    if (!seen.insert({type, kind.empty()}).second)
       return;
     if (auto bundle = dyn_cast<nn::BundleType>(type))
       for (Type field : bundle.getTypes())
-        askType(field, loc, rests);
-    auto tensor = dyn_cast<nn::NamedTensorType>(type);
-    if (!tensor)
-      return;
-    Sizes sizes;
-    for (nn::AxisAttr axis : tensor.getAxes())
-      sizes[axis.getName().str()] = axis.getSize();
-    ask(sizes, loc, rests);
+        askType(field, loc, kind);
+    if (auto tensor = dyn_cast<nn::NamedTensorType>(type))
+      ask(tensor.getAxes(), loc, kind);
   }
 
-  /// The rule: each mesh axis goes to the first rule that matches a name of the set.
-  void ask(const Sizes &sizes, Location loc, bool rests = false) {
-    std::set<std::string> given;
-    std::map<std::string, std::vector<std::string>> placement;
-    std::map<std::string, const AxisRule *> placedBy;
-    SmallVector<std::vector<Rule> *> read = pointersTo(levels);
-    if (rests)
-      llvm::append_range(read, pointersTo(restLevels));
-    for (std::vector<Rule> *level : read) {
-      std::map<std::string, Rule *> claims;
-      for (Rule &rule : *level) {
-        if (rule.isAuto())
-          rule.places |= findsAxis(rule, sizes, placement, given); // it is the last, and never wrong
-        if (!sizes.contains(rule.axis))
-          continue;
-        for (const std::string &meshAxis : rule.meshAxes) {
-          if (given.contains(meshAxis))
-            continue;
-          auto [claim, isFirst] = claims.insert({meshAxis, &rule});
-          if (!isFirst) {
-            reportClaim(factors->meshAxisOf(meshAxis), *claim->second, rule, loc);
-            continue;
-          }
-          rule.places = true;
-          placement[rule.axis].push_back(meshAxis);
-          placedBy[rule.axis] = rule.written;
-        }
-      }
-      for (const auto &[meshAxis, rule] : claims)
-        given.insert(meshAxis);
-    }
-    for (const auto &[axis, meshAxes] : placement)
-      constraints.insert({placedBy[axis], axis, sizes.at(axis), meshAxes});
-  }
-
-  static SmallVector<std::vector<Rule> *> pointersTo(Rules &levels) {
-    return llvm::map_to_vector(levels, [](std::vector<Rule> &level) { return &level; });
-  }
-
-  /// Whether a mesh axis of `auto` is free and divides what other rules leave of an axis.
-  bool findsAxis(const Rule &rule, const Sizes &sizes,
-                 const std::map<std::string, std::vector<std::string>> &placement,
-                 const std::set<std::string> &given) const {
-    return llvm::any_of(rule.meshAxes, [&](const std::string &meshAxis) {
-      return !given.contains(meshAxis) && llvm::any_of(sizes, [&](const auto &axis) {
-        auto placed = placement.find(axis.first);
-        int64_t left = axis.second;
-        for (const std::string &other :
-             placed == placement.end() ? std::vector<std::string>() : placed->second)
-          left /= sizeOf(other);
-        return left % sizeOf(meshAxis) == 0;
-      });
+  /// Places a set and listens: which rules place something, and what must divide.
+  void ask(ArrayRef<nn::AxisAttr> axes, Location loc, StringRef kind = "") {
+    std::map<std::string, Constraint> placed; // by axis
+    llvm::SmallDenseMap<StringAttr, dist::NumberedRule> given;
+    (void)plan.place(axes, kind, /*error=*/{}, /*taken=*/{}, [&](const dist::PlaceRequest &request) {
+      if (!request.isGranted())
+        return;
+      const AxisRule *rule = written.lookup(request.rule);
+      if (auto [first, isFirst] = given.insert({request.meshAxis, request.rule}); !isFirst)
+        return reportClaim(request, first->second, loc);
+      placing.insert(rule);
+      if (request.rule.second.isAuto())
+        return; // it takes what divides
+      const std::string name = request.axis.str();
+      const nn::AxisAttr *axis =
+          llvm::find_if(axes, [&](nn::AxisAttr each) { return each.getName() == request.axis; });
+      Constraint &constraint =
+          placed.try_emplace(name, Constraint{rule, name, axis->getSize(), {}}).first->second;
+      constraint.rule = rule;
+      constraint.meshAxes.push_back(request.meshAxis.str());
     });
+    for (const auto &[axis, constraint] : placed)
+      constraints.insert(constraint);
   }
 
-  void reportClaim(const std::string &meshAxis, const Rule &first, const Rule &second, Location loc) {
-    if (!clashes.insert({first.written, second.written}).second)
+  void reportClaim(const dist::PlaceRequest &second, const dist::NumberedRule &first, Location loc) {
+    const AxisRule *firstRule = written.lookup(first), *secondRule = written.lookup(second.rule);
+    if (!clashes.insert({firstRule, secondRule}).second)
       return;
     diags
-        .error(second.written->axis.at,
-               fmt::format("axes '{}' and '{}' both claim mesh axis '{}' in rules of one level", first.axis,
-                           second.axis, meshAxis))
+        .error(secondRule->axis.at,
+               fmt::format("axes '{}' and '{}' both claim mesh axis '{}' in rules of one level",
+                           first.second.getAxis().str(), second.axis.str(),
+                           factors->meshAxisOf(second.meshAxis.str())))
         .note(placeOf(loc), fmt::format("'{}' has both axes", nn::nameOf(loc).str()))
         .note("write the two rules as two levels: the first one wins");
   }
@@ -430,13 +388,9 @@ private:
   //===-- rules that do nothing --------------------------------------------===//
 
   void checkRulesPlace() {
-    std::map<const AxisRule *, bool> places;
-    for (const std::vector<Rule> &level : llvm::concat<std::vector<Rule>>(levels, restLevels))
-      for (const Rule &rule : level)
-        places[rule.written] |= rule.places;
     for (const Level &level : llvm::concat<const Level>(job.plan.shard, job.plan.atRest.levels))
       for (const AxisRule &rule : level.rules)
-        if (!places[&rule])
+        if (!placing.contains(&rule))
           diags
               .error(rule.axis.at, fmt::format("the rule that gives axis '{}' mesh axis {} places nothing",
                                                rule.axis.value, listed(namesOf(rule), "and")))
@@ -452,13 +406,15 @@ private:
       for (const MeshFactor &factor : factors->of(axis.name.value))
         axes.push_back(dist::MeshAxisAttr::get(context, StringAttr::get(context, factor.name), factor.size));
     const AtRest &rest = job.plan.atRest;
-    const SmallVector<dist::LevelAttr> atRest = attributes(restLevels), none;
+    const SmallVector<dist::LevelAttr> inUse = attributes(levels, 0);
+    const SmallVector<dist::LevelAttr> atRest = attributes(restLevels, inUse.size()), none;
     const SmallVector<dist::LevelAttr> &others = rest.stage >= 1 ? atRest : none;
-    return dist::PlanAttr::get(context, axes, attributes(levels), rest.stage == 3 ? atRest : none, others,
-                               others, rest.stage >= 1 && rest.reduceLast, !rest.reshardAfterForward);
+    return dist::PlanAttr::get(context, axes, inUse, rest.stage == 3 ? atRest : none, others, others,
+                               rest.stage >= 1 && rest.reduceLast, !rest.reshardAfterForward);
   }
 
-  SmallVector<dist::LevelAttr> attributes(const Rules &levels) {
+  /// `first`: the number of the first level.
+  SmallVector<dist::LevelAttr> attributes(const Rules &levels, size_t first) {
     MLIRContext *context = module.getContext();
     auto str = [&](const std::string &text) { return StringAttr::get(context, text); };
     SmallVector<dist::LevelAttr> attrs;
@@ -468,8 +424,7 @@ private:
         rules.push_back(dist::RuleAttr::get(
             context, str(rule.isAuto() ? "" : rule.axis),
             llvm::map_to_vector(rule.meshAxes, [&](const std::string &m) { return str(m); })));
-        if (written)
-          written->insert({rules.back(), rule.written});
+        written.insert({{static_cast<unsigned>(first + attrs.size()), rules.back()}, rule.written});
       }
       if (!rules.empty())
         attrs.push_back(dist::LevelAttr::get(context, rules));
@@ -480,7 +435,8 @@ private:
   ModuleOp module;
   const Job &job;
   Diagnostics &diags;
-  WrittenRules *written;
+  WrittenRules written;
+  dist::PlanAttr plan;
   const Scope scope;
   const Padding padding;
   std::map<std::string, int64_t> mesh; // degrees as written
@@ -490,6 +446,7 @@ private:
   Rules levels, restLevels;
   std::vector<const AxisRule *> undividedProducts;
   llvm::DenseSet<std::pair<Type, int>> seen; // and whether it was asked about at rest
+  std::set<const AxisRule *> placing;
   std::set<Constraint> constraints;
   std::set<std::pair<const AxisRule *, const AxisRule *>> clashes;
 };
@@ -497,7 +454,11 @@ private:
 } // namespace
 
 dist::PlanAttr buildPlan(ModuleOp module, const Job &job, Diagnostics &diags, WrittenRules *written) {
-  return PlanBuilder(module, job, diags, written).run();
+  PlanBuilder builder(module, job, diags);
+  dist::PlanAttr plan = builder.run();
+  if (written)
+    *written = builder.writtenRules();
+  return plan;
 }
 
 } // namespace shardc::frontend::build

@@ -2,8 +2,8 @@
 //
 // In:  the rules as written, and the program they are for.
 // Out: `dist.plan`: products replaced by the parts that the mesh can split.
-// Not here: placing (dist-place); this asks the same question of every set of
-//           axes first, so that errors point into the user's YAML.
+// Not here: placing (dist-place); this asks the plan about every set of axes
+//           first, so that errors point into the user's YAML.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -17,7 +17,7 @@
 namespace shardc::frontend::build {
 
 /// The rule of the job that a rule of the plan comes from.
-using WrittenRules = llvm::MapVector<dist::RuleAttr, const AxisRule *>;
+using WrittenRules = llvm::MapVector<dist::NumberedRule, const AxisRule *>;
 
 /// The plan of a finished program; null after reporting errors. Notes in `written` where its rules come from.
 dist::PlanAttr buildPlan(mlir::ModuleOp module, const Job &job, Diagnostics &diags,

@@ -145,19 +145,6 @@ void FunctionLayouts::produce(Value value, Type type, StringRef kind) {
 
 //===-- ops with a layout --------------------------------------------------===//
 
-/// The axes that an op can be split along, with their sizes.
-static SmallVector<nn::AxisAttr> splitAxesOf(nn::LayoutOpInterface op) {
-  SmallVector<nn::AxisAttr> axes;
-  for (StringAttr name : op.getSplitAxes())
-    for (Type type : llvm::concat<const Type>(llvm::to_vector(op->getOperandTypes()),
-                                              llvm::to_vector(op->getResultTypes())))
-      if (auto tensor = dyn_cast<NamedTensorType>(type); tensor && tensor.has(name)) {
-        axes.push_back(tensor.find(name));
-        break;
-      }
-  return axes;
-}
-
 /// Gives operands and results the layout of the space and asks the op for its results' types.
 bool FunctionLayouts::inferOn(nn::LayoutOpInterface op, const nn::Placement &space, PartialAttr partial,
                               nn::EmitError error) {
@@ -182,7 +169,7 @@ bool FunctionLayouts::carry(nn::LayoutOpInterface op, StringRef kind) {
       return false;
     common = type.getPartial();
   }
-  auto placement = place(splitAxesOf(op), kind, common.getMesh());
+  auto placement = place(nn::axesNamed(op, op.getSplitAxes()), kind, common.getMesh());
   if (failed(placement) || !inferOn(op, *placement, common, nullptr))
     return false;
   return llvm::all_of(llvm::zip(op->getOperands(), ops[op].operands),
@@ -214,7 +201,7 @@ LogicalResult FunctionLayouts::visitLayoutOp(nn::LayoutOpInterface op) {
     for (Value operand : op->getOperands())
       if (holdsPartial(available(operand)))
         reduce(operand);
-    auto placement = place(splitAxesOf(op), kind);
+    auto placement = place(nn::axesNamed(op, op.getSplitAxes()), kind);
     if (failed(placement) || !inferOn(op, *placement, {}, [&] { return op->emitOpError(); }))
       return failure();
   }
