@@ -61,6 +61,10 @@ static LogicalResult checkAlike(ArrayRef<Type> operands, EmitError error) {
 
 //===-- rename -------------------------------------------------------------===//
 
+SmallVector<StringAttr> RenameOp::getSplitAxes() {
+  return cast<NamedTensorType>(getOperand().getType()).names();
+}
+
 LogicalResult RenameOp::inferLayouts(ArrayRef<Type> operands, SmallVectorImpl<Type> &results,
                                      EmitError error) {
   auto operand = cast<NamedTensorType>(operands[0]);

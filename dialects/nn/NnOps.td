@@ -315,12 +315,13 @@ def Nn_RopeOp : Nn_LaidOut<"rope", [SplitAxes, Differentiable]> {
 
 class Nn_Mover<string mnemonic, list<Trait> traits = []> : Nn_LaidOut<mnemonic, !listconcat([Differentiable], traits)>;
 
-def Nn_RenameOp : Nn_Mover<"rename"> {
+def Nn_RenameOp : Nn_Mover<"rename", [SplitAxes]> {
   let summary = "give an axis another name; placement and partial pass through";
   let description = [{
     Example: `%k2 = nn.rename %k [seq -> key_seq] : !nn.tensor<f32[seq=4]> -> !nn.tensor<f32[key_seq=4]>`
 
     C1: `from` is the operand's axis, `to` is not. C2: the result has the operand's axes with that one renamed.
+    It runs where the operand's names say: one axis has two names, and only one of them can place it.
   }];
   let arguments = (ins Nn_Tensor:$operand, StrAttr:$from, StrAttr:$to);
   let results = (outs Nn_Tensor:$result);

@@ -62,6 +62,28 @@ module attributes {dist.plan = #dist.plan<mesh = [cp = 2], rules = [[seq@cp]]>} 
 
 // -----
 
+// A rename runs where the operand's names say. The new name claims no mesh axis beside the old one: not against
+// it in one level, and not from another axis, which would be gathered for it.
+module attributes {dist.plan = #dist.plan<mesh = [tp = 2], rules = [[embed@tp], [seq@tp, seq.2@tp]]>} {
+  // CHECK-LABEL: nn.func @rename
+  // CHECK-NEXT:    %[[Y:.*]] = nn.rename %x[embed_out -> embed] : <f32[seq=4@tp, embed_out=8]> -> <f32[seq=4@tp, embed=8]>
+  // CHECK-NEXT:    %[[Z:.*]] = dist.all_to_all %[[Y]] from seq to embed over [tp]
+  // CHECK-NEXT:    nn.return %[[Z]]
+  nn.func @rename(%x: !nn.tensor<f32[seq=4, embed_out=8]>) -> !nn.tensor<f32[seq=4, embed=8]> {
+    %y = nn.rename %x [embed_out -> embed] : <f32[seq=4, embed_out=8]> -> <f32[seq=4, embed=8]>
+    nn.return %y : !nn.tensor<f32[seq=4, embed=8]>
+  }
+  // CHECK-LABEL: nn.func @scope
+  // CHECK-NEXT:    nn.rename %x[seq -> seq.2] : <f32[seq=4@tp]> -> <f32[seq.2=4@tp]>
+  // CHECK-NEXT:    nn.return
+  nn.func @scope(%x: !nn.tensor<f32[seq=4]>) -> !nn.tensor<f32[seq.2=4]> {
+    %y = nn.rename %x [seq -> seq.2] : <f32[seq=4]> -> <f32[seq.2=4]>
+    nn.return %y : !nn.tensor<f32[seq.2=4]>
+  }
+}
+
+// -----
+
 // A vocabulary head: maximum, sum and the label's logit are reduced, each [batch, seq]; so is the gradient of the
 // activations, once. Logits never move.
 module attributes {dist.plan = #dist.plan<mesh = [dp = 2, tp = 2], rules = [[batch@dp], [vocab@tp]]>} {
