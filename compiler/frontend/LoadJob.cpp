@@ -112,11 +112,19 @@ private:
   }
 
   std::optional<Part> readPart(const fs::path &file, size_t maxBytes, const Position &at) {
-    SourceRef source = readSource(file, file.string(), maxBytes, at, diags);
+    SourceRef source = readSource(file, nameOf(file), maxBytes, at, diags);
     std::optional<Node> tree = source ? parseYaml(source, diags) : std::nullopt;
     if (!tree)
       return std::nullopt;
     return Part{std::move(*tree), {file.stem().string(), at}, file.parent_path()};
+  }
+
+  /// What errors and reports call a file: `plans/models/llama.yaml` for one that comes with shardc.
+  std::string nameOf(const fs::path &file) const {
+    for (const fs::path &dir : options.searchDirs)
+      if (fs::path below = file.lexically_relative(dir); !below.empty() && *below.begin() != "..")
+        return (dir.filename() / below).string();
+    return file.string();
   }
 
   /// A path as written, from the job's folder; or a name's file there (not the job's own) or in the search
