@@ -17,7 +17,7 @@ static int64_t vocabOf(ModuleOp module) {
   auto visit = [&](Type type) {
     if (auto tensor = dyn_cast<nn::NamedTensorType>(type))
       for (nn::AxisAttr axis : tensor.getAxes())
-        if (axis.getName() == "vocab")
+        if (nn::plainName(axis.getName()) == "vocab")
           size = axis.getSize();
   };
   for (auto global : module.getOps<exec::GlobalOp>())

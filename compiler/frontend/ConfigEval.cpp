@@ -1,5 +1,6 @@
 //===- ConfigEval.cpp - evaluating config expressions in a scope ----------===//
 #include "compiler/frontend/ConfigEval.h"
+#include "compiler/frontend/ScopedAxes.h"
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -115,6 +116,7 @@ public:
   }
 
   int64_t axisSize(std::string_view name, const Position &at) {
+    name = plainAxis(name);
     if (isStepAxis(name))
       return name == "batch" ? scope.step.batch : scope.step.seq;
     const bool direct = path.empty();
@@ -137,7 +139,7 @@ public:
 
   void flatten(std::string_view name, const Position &at, std::vector<std::string> &parts) {
     if (isStepAxis(name) || !axisSpec(name, at).isProduct()) {
-      parts.emplace_back(name);
+      parts.push_back(scope.nameOf(name));
       return;
     }
     for (const Name &part : axisSpec(name, at).product)
@@ -316,7 +318,8 @@ template <typename Ask> auto answer(Ask ask) -> std::optional<decltype(ask())> {
 
 } // namespace
 
-Scope::Scope(const ModelSpec &model, StepSizes sizes) : spec(&model), step(sizes) {}
+Scope::Scope(const ModelSpec &model, StepSizes sizes, const ScopedAxes *names)
+    : spec(&model), step(sizes), names(names && !names->empty() ? names : nullptr) {}
 
 std::optional<Value> Scope::get(std::string_view key, const Position &at, Diagnostics &diags) const {
   return answer([&] { return Evaluator(*this, diags).key(key, at); });
@@ -332,6 +335,16 @@ std::optional<double> Scope::number(const Expr &expr, Diagnostics &diags) const 
 
 bool Scope::hasAxis(std::string_view axis) const {
   return isStepAxis(axis) || spec->axis(axis);
+}
+
+std::string Scope::nameOf(std::string_view axis) const {
+  const std::string_view plain = plainAxis(axis);
+  if (!names)
+    return std::string(plain);
+  std::string name = names->nameAt(path, plain);
+  if (recorder)
+    recorder->insert_or_assign(fmt::format("name {}", plain), name);
+  return name;
 }
 
 std::optional<std::vector<std::string>> Scope::flatten(std::string_view axis, const Position &at,
@@ -365,6 +378,10 @@ std::optional<int64_t> Scope::repeats(const ChildSpec &child, Diagnostics &diags
       evaluator.fail(child.repeat->at, fmt::format("{} is {}; it must be at most {}", what, count, most));
     return count;
   });
+}
+
+std::string childPath(const ChildSpec &child, std::optional<int64_t> layer) {
+  return layer ? fmt::format("{}.{}", child.name.value, *layer) : child.name.value;
 }
 
 namespace {
@@ -401,6 +418,8 @@ std::optional<Scope> Scope::child(const ChildSpec &child, std::optional<int64_t>
   const Scope parent = atLayer(*this, child, layer, &Scope::layerIndex);
   Scope below = *this;
   below.recorder = nullptr;
+  if (names)
+    below.path += (path.empty() ? "" : ".") + childPath(child, layer);
   for (const ConfigEntry &entry : child.config) {
     std::optional<Value> value =
         entry.opaque ? Value::ofOpaque(entry.opaque) : parent.evaluate(*entry.value, diags);

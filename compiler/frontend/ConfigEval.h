@@ -7,12 +7,16 @@
 //   Scope block = *root.child(layersChild, /*layer=*/3, diags);
 //   block.size("mlp", at, diags);        // with `intermediate_size` as overridden
 //
+// It also knows where the instance is, and so what axes are called there (ScopedAxes.h).
+//
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "compiler/frontend/ModelSpec.h"
 #include <map>
 
 namespace shardc::frontend {
+
+class ScopedAxes;
 
 /// What a config expression comes to.
 struct Value {
@@ -38,19 +42,23 @@ struct Value {
 /// `a OP b` of numbers: a number, or a boolean for `<` and its kin; nothing where there is no finite value.
 std::optional<Value> binaryNumber(BinaryOp op, double a, double b);
 
+/// `layers` or `layers.3`.
+std::string childPath(const ChildSpec &child, std::optional<int64_t> layer);
+
 /// Sizes of the two axes that the job gives, not the model.
 struct StepSizes {
   int64_t batch = 1;
   int64_t seq = 1;
 };
 
-/// Keys and axes (as `axis NAME`) that were read, and their values: what a
+/// Keys, axes (as `axis NAME`) and their names (as `name NAME`) that were read, and their values: what a
 /// module's function depends on. Two instances with equal reads share a function.
 using Reads = std::map<std::string, std::string>;
 
 class Scope {
 public:
-  Scope(const ModelSpec &model, StepSizes sizes);
+  /// The model's. Without `names`, axes are called what the model calls them.
+  Scope(const ModelSpec &model, StepSizes sizes, const ScopedAxes *names = nullptr);
 
   const ModelSpec &model() const { return *spec; }
   bool hasKey(std::string_view key) const { return spec->configKey(key) != nullptr; }
@@ -63,10 +71,14 @@ public:
   std::optional<double> number(const Expr &expr, Diagnostics &diags) const;
 
   bool hasAxis(std::string_view axis) const;
-  /// A product's parts, down to axes with sizes of their own; a single axis is itself.
+  /// What a single axis is called here, whatever its name comes from.
+  std::string nameOf(std::string_view axis) const;
+  /// Whether the same axis may have another name in a child.
+  bool hasScopedAxes() const { return names != nullptr; }
+  /// A product's parts, down to axes with sizes of their own, by their names here; a single axis is itself.
   std::optional<std::vector<std::string>> flatten(std::string_view axis, const Position &at,
                                                   Diagnostics &diags) const;
-  /// Whole and at least 1; of a product, the product.
+  /// Whole and at least 1; of a product, the product. By any of its names.
   std::optional<int64_t> size(std::string_view axis, const Position &at, Diagnostics &diags) const;
 
   /// `when:`: a null `condition` is always there.
@@ -90,6 +102,8 @@ private:
   friend class Evaluator;
   const ModelSpec *spec;
   StepSizes step;
+  const ScopedAxes *names;
+  std::string path; ///< of the instance, where axes have several names
   std::map<std::string, Value, std::less<>> overrides;
   std::optional<int64_t> layerIndex; ///< while a repeat's config, module or when is read
   Reads *recorder = nullptr;

@@ -62,18 +62,32 @@ private:
       if (rule.meshAxes.empty())
         refuse(*zero, "shards over the mesh axes of 'batch', which no rule gives one")
             .note("give 'batch' a mesh axis, or say by which rules: parameters: {at_rest: {embed: …}}");
-      rest.levels.push_back({rule.axis.at, {rule}});
+      rest.levels.push_back({rule.axis.at, {rule}, {}});
       return;
     }
-    Level level{atRest->keyAt, {}}, last{atRest->keyAt, {}};
-    for (const Entry &entry : atRest->value.entries)
+    if (atRest->value.kind != Node::Kind::List)
+      return decodeLevel(atRest->value, atRest->keyAt);
+    for (const Node &level : atRest->value.items)
+      decodeLevel(level, level.at);
+    if (atRest->value.items.empty())
+      reportEmpty(atRest->value.at);
+  }
+
+  /// A level of the plan; what is for `auto` becomes one of its own, after the others.
+  void decodeLevel(const Node &node, const Position &at) {
+    Level level{at, {}, {}}, last{at, {}, {}};
+    for (const Entry &entry : node.entries)
       (entry.key == autoAxis ? last : level).rules.push_back(decodeRule(entry, plan, root, diags));
-    if (atRest->value.entries.empty())
-      diags.error(atRest->value.at, "'at_rest' has no rules")
-          .note("'auto: dp' shards each weight over mesh axis dp along its largest axis that divides");
+    if (node.entries.empty())
+      reportEmpty(node.at);
     for (Level *each : {&level, &last})
       if (!each->rules.empty())
         rest.levels.push_back(*each);
+  }
+
+  void reportEmpty(const Position &at) {
+    diags.error(at, "'at_rest' has no rules")
+        .note("'auto: dp' shards each weight over mesh axis dp along its largest axis that divides");
   }
 
   /// Those of the shard degree where it is given, else all that divide the batch.

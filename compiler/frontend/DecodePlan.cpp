@@ -21,14 +21,15 @@ int64_t Plan::worldSize() const {
 }
 
 std::vector<Name> Plan::dataAxes() const {
-  // Places the set {batch, seq}, as every level is read: each mesh axis goes once to the first match.
+  // Places the set {batch, seq}, as levels are read outside of all modules: each mesh axis goes once to the
+  // first match.
   std::vector<std::string_view> taken;
   std::vector<Name> axes;
   for (const Level &level : shard)
     for (const AxisRule &rule : level.rules)
       for (const Name &meshName : rule.meshAxes) {
         const bool isTaken = std::find(taken.begin(), taken.end(), meshName.value) != taken.end();
-        if (isTaken || !isStepAxis(rule.axis.value))
+        if (isTaken || !isStepAxis(rule.axis.value) || !level.modules.empty())
           continue;
         taken.push_back(meshName.value);
         if (rule.axis.value == "batch")
@@ -166,19 +167,36 @@ private:
   }
 
   static Level level(const Entry &degree, std::initializer_list<const char *> axes, const char *meshAxis) {
-    Level level{degree.keyAt, {}};
+    Level level{degree.keyAt, {}, {}};
     for (const char *axis : axes)
       level.rules.push_back({{axis, degree.keyAt}, {{meshAxis, degree.keyAt}}});
     return level;
   }
 
   void decodeLevel(const Node &node) {
-    Level level{node.at, {}};
-    if (node.entries.empty())
-      diags.error(node.at, "a level of 'shard' has no rules");
+    Level level{node.at, {}, {}};
     for (const Entry &entry : node.entries)
-      level.rules.push_back(decodeRule(entry, draft.plan, root, diags));
+      if (entry.key == "at")
+        decodeModules(entry, level);
+      else
+        level.rules.push_back(decodeRule(entry, draft.plan, root, diags));
+    if (level.rules.empty())
+      diags.error(node.at, "a level of 'shard' has no rules");
     draft.plan.shard.push_back(std::move(level));
+  }
+
+  void decodeModules(const Entry &entry, Level &level) {
+    if (entry.value.kind == Node::Kind::Text)
+      level.modules.push_back({entry.value.text, entry.value.at});
+    for (const Node &item : entry.value.items)
+      level.modules.push_back({item.text, item.at});
+    if (level.modules.empty())
+      diags.error(entry.value.at, "'at' names no module");
+    for (const Name &pattern : level.modules)
+      if (("." + pattern.value + ".").find("..") != std::string::npos)
+        diags.error(pattern.at, fmt::format("'{}' is not the path of a module", pattern.value))
+            .note("a path is names and numbers of children with dots between, as layers.3.mlp; * is any of "
+                  "them");
   }
 
   const Node &root;

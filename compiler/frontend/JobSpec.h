@@ -26,6 +26,7 @@ struct AxisRule {
 struct Level {
   Position at;
   std::vector<AxisRule> rules;
+  std::vector<Name> modules; ///< patterns of paths (`layers.*.mlp`) where the rules hold; none: everywhere
 };
 
 /// Where weights, gradients and optimizer state lie while no computation on activations reads them.
@@ -33,7 +34,7 @@ struct AtRest {
   /// What rests: 1 optimizer state (and gradients, once they are reduced), 2 gradients while they are summed
   /// too, 3 weights too.
   int stage = 0;
-  std::vector<Level> levels; ///< read after the plan's; one for the axis `auto`, if given, is the last
+  std::vector<Level> levels; ///< read after the plan's; a rule for the axis `auto` stands alone in its level
   bool reduceLast = true;    ///< gradients are reduced once a step, not by each micro-batch
   bool reshardAfterForward = true;
 };

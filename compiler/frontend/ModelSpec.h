@@ -128,9 +128,14 @@ std::optional<ConfigEntry> decodeConfigEntry(const Entry &entry, Diagnostics &di
 /// The axis of a rule at rest that leaves the choice to sizes; no model's axis.
 inline constexpr std::string_view autoAxis = "auto";
 
+/// `mlp` of `mlp.2`, which is what a program calls it where scoped rules hold (ScopedAxes.h).
+inline std::string_view plainAxis(std::string_view name) {
+  return name.substr(0, name.find('.'));
+}
+
 /// The two axes that every model has without declaring them.
-inline bool isStepAxis(std::string_view axis) {
-  return axis == "batch" || axis == "seq";
+inline bool isStepAxis(std::string_view name) {
+  return plainAxis(name) == "batch" || plainAxis(name) == "seq";
 }
 
 } // namespace shardc::frontend

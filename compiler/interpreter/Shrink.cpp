@@ -146,9 +146,9 @@ void Shrinker::addDegrees(const AxisRule &rule) {
 bool Shrinker::allowed(const std::string &axis, int64_t size, int64_t original) const {
   if ((size == 1) != (original == 1))
     return false;
-  if (axis != "seq" && original >= originalSeq && size < job.train.seqLen.value)
+  if (plainAxis(axis) != "seq" && original >= originalSeq && size < job.train.seqLen.value)
     return false; // a table of positions
-  auto found = degrees.find(axis);
+  auto found = degrees.find(std::string(plainAxis(axis)));
   return found == degrees.end() || llvm::all_of(found->second, [&](int64_t degree) {
            int64_t kept = std::gcd(original, degree);
            return std::gcd(size, degree) == kept && size >= std::min(2 * kept, original);
@@ -166,7 +166,8 @@ bool Shrinker::isFaithful(const Program &program) const {
   return llvm::all_of(llvm::zip(program.sizes, wanted.sizes), [&](auto pair) {
     auto &[now, before] = pair;
     const std::string &axis = now.first.second;
-    return now.first == before.first && (axis == "batch" || allowed(axis, now.second, before.second));
+    return now.first == before.first &&
+           (plainAxis(axis) == "batch" || allowed(axis, now.second, before.second));
   });
 }
 
@@ -282,7 +283,7 @@ std::optional<Plan> shardc::interpreter::withWorld(const Plan &plan, int64_t wor
   std::string axis = plan.mesh.front().name.value;
   for (const Level &level : plan.shard)
     for (const AxisRule &rule : level.rules)
-      if (rule.axis.value == "batch")
+      if (rule.axis.value == "batch" && level.modules.empty())
         axis = rule.meshAxes.front().value;
   for (frontend::MeshAxis &each : grown.mesh)
     if (each.name.value == axis) {

@@ -1,6 +1,7 @@
 //===- EvaluateLoops.cpp - the loops that reference values share ----------===//
 
 #include "dialects/nn/EvaluateLoops.h"
+#include "dialects/nn/Layout.h"
 
 using namespace mlir;
 using namespace nn;
@@ -101,7 +102,7 @@ void nn::forEachGlobal(const Shard &shard, function_ref<void(int64_t element, in
   for (int64_t i = 0, end = shard.numElements(); i < end; ++i) {
     int64_t element = 0, batch = 0;
     for (auto [axis, index] : llvm::zip(shard.axes, position)) {
-      if (axis.name.getValue() == "batch")
+      if (plainName(axis.name) == "batch")
         batch = axis.start + index;
       else
         element = element * axis.size + axis.start + index;

@@ -55,6 +55,17 @@ SmallVector<StringAttr> nn::axesOfOperandsAndResults(Operation *op) {
   return names.takeVector();
 }
 
+StringRef nn::plainName(StringAttr axis) {
+  return axis.getValue().split('.').first;
+}
+
+AxisAttr nn::batchAxis(NamedTensorType type) {
+  for (AxisAttr axis : type.getAxes())
+    if (plainName(axis.getName()) == "batch")
+      return axis;
+  return {};
+}
+
 SmallVector<AxisAttr> nn::axesNamed(Operation *op, ArrayRef<StringAttr> names) {
   SmallVector<AxisAttr> axes;
   for (StringAttr name : names)

@@ -15,6 +15,13 @@ using EmitError = llvm::function_ref<mlir::InFlightDiagnostic()>;
 /// Names of all axes of tensor operands and results, in order of appearance.
 llvm::SmallVector<mlir::StringAttr> axesOfOperandsAndResults(mlir::Operation *op);
 
+/// `mlp` of `mlp.2`: what an axis is called in the model. A name with a number is the same axis where the
+/// plan has rules of its own for it.
+llvm::StringRef plainName(mlir::StringAttr axis);
+
+/// The axis of samples, whatever its name's number; null where there is none.
+AxisAttr batchAxis(NamedTensorType type);
+
 /// The axes of operands and results that have these names, in the order of the names.
 llvm::SmallVector<AxisAttr> axesNamed(mlir::Operation *op, llvm::ArrayRef<mlir::StringAttr> names);
 

@@ -225,19 +225,20 @@ void FunctionBuilder::requireAxes(const Tensor &tensor, const std::vector<std::s
     if (!tensor.type.has(str(axis))) {
       std::vector<std::string> names;
       for (StringAttr name : tensor.type.names())
-        names.push_back(name.str());
-      const bool shown = at.kind == Expr::Kind::Name && at.name != axis && !frame->axes.contains(at.name);
+        names.push_back(nn::plainName(name).str());
+      const std::string plain(plainAxis(axis));
+      const bool shown = at.kind == Expr::Kind::Name && at.name != plain && !frame->axes.contains(at.name);
       error(at.at,
-            fmt::format("{} has no axis '{}'{}: {}", what, axis,
+            fmt::format("{} has no axis '{}'{}: {}", what, plain,
                         shown ? fmt::format(", a part of '{}'", at.name) : "", nn::toString(tensor.type)))
-          .suggest(axis, names);
+          .suggest(plain, names);
       throw Stop{};
     }
 }
 
 void FunctionBuilder::refuseBatch(const std::vector<std::string> &axes, const Expr &at,
                                   const std::string &what) {
-  if (llvm::is_contained(axes, "batch"))
+  if (llvm::any_of(axes, [](const std::string &axis) { return plainAxis(axis) == "batch"; }))
     fail(at.at, fmt::format("{} cannot fold axis 'batch'", what),
          "only the step folds it, so that no result depends on micro-batches");
 }
@@ -343,6 +344,23 @@ Term FunctionBuilder::view(mlir::Value value, const Tensor &of) {
   term.tensor->fields = of.fields;
   term.tensor->params = of.params;
   return term;
+}
+
+TensorPtr FunctionBuilder::inNamesOf(const Scope &names, TensorPtr tensor) {
+  for (StringAttr from : tensor->type.names()) {
+    const StringAttr to = str(names.nameOf(from.getValue()));
+    if (to == from)
+      continue;
+    auto axes = llvm::map_to_vector(tensor->type.getAxes(), [&](nn::AxisAttr axis) {
+      return axis.getName() == from ? axis.withName(to) : axis;
+    });
+    const Location place = nn::named(tensor->loc, tensor->name);
+    tensor =
+        view(builder.create<nn::RenameOp>(place, tensor->type.withAxes(axes), valueOf(*tensor), from, to),
+             *tensor)
+            .tensor;
+  }
+  return tensor;
 }
 
 void FunctionBuilder::markContracted(const Tensor &tensor) {

@@ -109,7 +109,7 @@ Term buildRename(FunctionBuilder &b, const Expr &call, const std::string &name) 
   for (const Keyword &keyword : call.keywords) {
     const std::string from = keywordAxis(b, keyword), to = b.singleAxis(*keyword.value, "the new name");
     b.requireAxes(*x, {from}, call, "the operand of 'rename'");
-    if (from == "batch" || to == "batch")
+    if (plainAxis(from) == "batch" || plainAxis(to) == "batch")
       b.fail(keyword.at, "axis 'batch' cannot be renamed");
     const nn::AxisAttr axis = b.axisAttr(to, keyword.value->at);
     const int64_t size = x->type.find(b.str(from)).getSize();

@@ -15,7 +15,7 @@ static void checkPositions(FunctionBuilder &b, const Expr &call, const Tensor &i
     return;
   const std::string name = axis.getName().str();
   const Located<int64_t> &seqLen = b.program.job.train.seqLen;
-  if (!iota.getType().has(b.str("seq")))
+  if (llvm::none_of(iota.getType().names(), [](StringAttr name) { return nn::plainName(name) == "seq"; }))
     b.fail(call.at, fmt::format("{} positions are gathered from axis '{}' of size {}",
                                 iota.getType().getNumElements(), name, axis.getSize()));
   b.error(seqLen.at, fmt::format("seq_len {} is more than the {} positions of axis '{}'", seqLen.value,
@@ -105,9 +105,10 @@ Term buildRope(FunctionBuilder &b, const Expr &call, const std::string &name) {
 
 namespace {
 
-constexpr const char *queryAxis = "seq", *keyAxis = "key_seq";
+constexpr const char *keyAxis = "key_seq";
 
 struct AttentionCall {
+  std::string queryAxis; ///< `seq` by its name here
   TensorPtr query, key, value;
   std::vector<std::string> over;
   const Expr *queryAt, *keyAt, *valueAt, *overAt;
@@ -119,14 +120,14 @@ void checkAttention(FunctionBuilder &b, const AttentionCall &call) {
   b.requireAxes(*call.query, call.over, *call.overAt, "the query of 'attention'");
   b.requireAxes(*call.key, call.over, *call.overAt, "the key of 'attention'");
   b.refuseBatch(call.over, *call.overAt, "'attention'");
-  b.requireAxes(*call.query, {queryAxis}, *call.queryAt, "the query of 'attention'");
-  b.requireAxes(*call.key, {queryAxis}, *call.keyAt, "the key of 'attention'");
-  b.requireAxes(*call.value, {queryAxis}, *call.valueAt, "the value of 'attention'");
-  if (llvm::is_contained(call.over, queryAxis))
+  b.requireAxes(*call.query, {call.queryAxis}, *call.queryAt, "the query of 'attention'");
+  b.requireAxes(*call.key, {call.queryAxis}, *call.keyAt, "the key of 'attention'");
+  b.requireAxes(*call.value, {call.queryAxis}, *call.valueAt, "the value of 'attention'");
+  if (llvm::is_contained(call.over, call.queryAxis))
     b.fail(call.overAt->at, "'attention' cannot fold axis 'seq' of its query");
   for (nn::AxisAttr axis : call.key->type.getAxes()) {
     const std::string name = axis.getName().str();
-    if (name == queryAxis)
+    if (name == call.queryAxis)
       continue;
     const bool isFolded = llvm::is_contained(call.over, name);
     for (auto [side, what] : {std::pair(call.query, "query"), std::pair(call.value, "value")})
@@ -146,7 +147,8 @@ void checkAttention(FunctionBuilder &b, const AttentionCall &call) {
 }
 
 /// Keys and values along `key_seq`, so that scores have both sequence axes.
-mlir::Value alongKeys(FunctionBuilder &b, const Expr &call, const Tensor &x, const std::string &name) {
+mlir::Value alongKeys(FunctionBuilder &b, const Expr &call, const Tensor &x, const std::string &queryAxis,
+                      const std::string &name) {
   SmallVector<nn::AxisAttr> axes;
   for (nn::AxisAttr axis : x.type.getAxes())
     axes.push_back(axis.getName().getValue() == queryAxis ? axis.withName(b.str(keyAxis)) : axis);
@@ -169,7 +171,8 @@ Term buildAttention(FunctionBuilder &b, const Expr &call, const std::string &nam
                              {"dropout", false},
                              {"mask", false}});
   Type f32 = b.builder.getF32Type();
-  AttentionCall parts{b.cast(b.tensor(*bound[0], "the query of 'attention'"), f32),
+  AttentionCall parts{b.config().nameOf("seq"),
+                      b.cast(b.tensor(*bound[0], "the query of 'attention'"), f32),
                       b.cast(b.tensor(*bound[1], "the key of 'attention'"), f32),
                       b.cast(b.tensor(*bound[2], "the value of 'attention'"), f32),
                       b.axes(*bound[3]),
@@ -195,7 +198,8 @@ Term buildAttention(FunctionBuilder &b, const Expr &call, const std::string &nam
 
   for (const TensorPtr &operand : {parts.query, parts.key, parts.value})
     b.valueOf(*operand);
-  mlir::Value key = alongKeys(b, call, *parts.key, "k"), value = alongKeys(b, call, *parts.value, "v");
+  mlir::Value key = alongKeys(b, call, *parts.key, parts.queryAxis, "k"),
+              value = alongKeys(b, call, *parts.value, parts.queryAxis, "v");
   SmallVector<nn::AxisAttr> lse, axes;
   for (nn::AxisAttr axis : parts.query->type.getAxes())
     if (!llvm::is_contained(parts.over, axis.getName().str()))
@@ -210,7 +214,7 @@ Term buildAttention(FunctionBuilder &b, const Expr &call, const std::string &nam
   auto made = b.builder.create<nn::AttentionOp>(
       b.loc(call.at, nameOr(name, "attention")), parts.query->type.withAxes(axes),
       parts.query->type.withAxes(lse), parts.query->value, key, value, random ? b.key() : mlir::Value(),
-      b.strs(parts.over), b.str(queryAxis), b.str(keyAxis), f64(scale),
+      b.strs(parts.over), b.str(parts.queryAxis), b.str(keyAxis), f64(scale),
       b.builder.getBoolAttr(b.flag(bound[4], "'causal' of 'attention'", false)), i64(window), i64(chunk),
       f64(cap), random ? f64(dropout) : FloatAttr(), b.builder.getI32IntegerAttr(random ? b.nextSite() : 0));
   return b.result(made.getResult());

@@ -6,7 +6,7 @@
 namespace shardc::frontend::build {
 namespace {
 
-constexpr std::string_view axisMark = "axis ";
+constexpr std::string_view axisMark = "axis ", nameMark = "name ";
 
 /// What a recorded question answers in `scope`, as the recorder notes it.
 std::string answerIn(const Scope &scope, std::string_view question) {
@@ -17,6 +17,8 @@ std::string answerIn(const Scope &scope, std::string_view question) {
   asked.record(&reads);
   if (question.starts_with(axisMark))
     asked.size(question.substr(axisMark.size()), nowhere, ignored);
+  else if (question.starts_with(nameMark))
+    asked.nameOf(question.substr(nameMark.size()));
   else
     asked.get(question, nowhere, ignored);
   auto found = reads.find(std::string(question));
@@ -36,12 +38,13 @@ bool Dependencies::hold(const Scope &scope) const {
          });
 }
 
-void Dependencies::addChild(const ChildSpec &child, std::optional<int64_t> layer, const Dependencies &below) {
-  if (!child.config.empty()) {
+void Dependencies::addChild(const Scope &scope, const ChildSpec &child, std::optional<int64_t> layer,
+                            const Dependencies &below) {
+  if (!child.config.empty() || scope.hasScopedAxes()) {
     children.push_back({&child, layer, below});
     return;
   }
-  // without overrides the child's scope is the parent's
+  // the child's scope is the parent's
   reads.insert(below.reads.begin(), below.reads.end());
   children.insert(children.end(), below.children.begin(), below.children.end());
 }

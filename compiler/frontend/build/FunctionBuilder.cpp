@@ -21,9 +21,10 @@ bool isAxisParam(std::string_view name) {
 
 } // namespace
 
-FunctionBuilder::FunctionBuilder(Program &program, Instance &instance, const Scope &scope)
+FunctionBuilder::FunctionBuilder(Program &program, Instance &instance, const Scope &scope,
+                                 const Scope &caller)
     : builder(&program.context), program(program), scope(recording(scope, &instance.dependencies.reads)),
-      instance(instance), isMain(instance.module->name.value == "main") {}
+      caller(caller), instance(instance), isMain(instance.module->name.value == "main") {}
 
 bool FunctionBuilder::build(StringRef name) {
   const ModuleSpec &module = *instance.module;
@@ -52,6 +53,7 @@ bool FunctionBuilder::build(StringRef name) {
     const Expr &at = *module.forward.body.back().value;
     TensorPtr result = asTensor(returned, at, fmt::format("what '{}' returns", module.name.value));
     valueOf(*result);
+    result = inNamesOf(caller, result);
     if (isMain)
       checkLoss(*result, at);
     finish(*result);
@@ -97,12 +99,13 @@ void FunctionBuilder::addArguments(Frame &body) {
     BlockArgument value = addArgument(argument.type, param.value, param.at);
     if (isMain)
       argumentAttrs[value].set("nn.input", str(param.value));
-    define(param, Term::of(std::make_shared<Tensor>(Tensor{.type = argument.type,
-                                                           .name = param.value,
-                                                           .loc = program.place(param.at),
-                                                           .value = value,
-                                                           .isWeight = argument.isWeight,
-                                                           .params = {static_cast<unsigned>(i)}})));
+    auto tensor = std::make_shared<Tensor>(Tensor{.type = argument.type,
+                                                  .name = param.value,
+                                                  .loc = program.place(param.at),
+                                                  .value = value,
+                                                  .isWeight = argument.isWeight,
+                                                  .params = {static_cast<unsigned>(i)}});
+    define(param, Term::of(inNamesOf(scope, tensor)));
   }
 }
 
@@ -340,10 +343,10 @@ TensorPtr FunctionBuilder::callOnce(const ChildSpec &child, std::optional<int64_
     types.push_back({argument->type, argument->isWeight});
     operands.push_back(valueOf(*argument));
   }
-  Instance *callee = program.instance(module, *below, types);
+  Instance *callee = program.instance(module, *below, scope, types);
   if (!callee)
     throw Stop{};
-  instance.dependencies.addChild(child, layer, callee->dependencies);
+  instance.dependencies.addChild(scope, child, layer, callee->dependencies);
 
   const std::string path = childPath(child, layer);
   if (callee->bundle)

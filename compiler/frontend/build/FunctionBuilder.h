@@ -29,7 +29,8 @@ struct Param {
 
 class FunctionBuilder {
 public:
-  FunctionBuilder(Program &program, Instance &instance, const Scope &scope);
+  /// `caller` says by what names arguments and the result cross the function's edge.
+  FunctionBuilder(Program &program, Instance &instance, const Scope &scope, const Scope &caller);
 
   /// Fills in `instance`: func, bundle, what is contracted. False after reporting errors.
   bool build(llvm::StringRef name);
@@ -91,6 +92,8 @@ public:
   Term result(mlir::Value value);
   /// A value that holds the same numbers as `of`: still a weight if that is one.
   Term view(mlir::Value value, const Tensor &of);
+  /// The tensor with its axes called as in `names`.
+  TensorPtr inNamesOf(const Scope &names, TensorPtr tensor);
   void markContracted(const Tensor &tensor);
   mlir::Value key();
   int nextSite() { return sites++; }
@@ -135,7 +138,7 @@ private:
   mlir::Value bundleFor(const ChildSpec &child, std::optional<int64_t> layer, Instance &callee,
                         const Position &at);
 
-  const Scope scope;
+  const Scope scope, caller;
   Instance &instance;
   const bool isMain;
   Frame *frame = nullptr;

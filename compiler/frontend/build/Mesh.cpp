@@ -1,5 +1,6 @@
 //===- Mesh.cpp - rules expanded, and asked of every set of axes ----------===//
 #include "compiler/frontend/build/Mesh.h"
+#include "compiler/frontend/ScopedAxes.h"
 #include "compiler/frontend/build/MeshFactors.h"
 #include "compiler/frontend/build/Padding.h"
 
@@ -51,10 +52,11 @@ public:
   dist::PlanAttr run() {
     const size_t before = diags.size();
     factorMesh();
-    for (const Level &level : job.plan.shard)
-      expandLevel(level, levels);
+    collectNames();
+    for (size_t i = 0; i < job.plan.shard.size(); ++i)
+      expandLevel(job.plan.shard[i], i + 1, levels);
     for (const Level &level : job.plan.atRest.levels)
-      expandLevel(level, restLevels);
+      expandLevel(level, 0, restLevels);
     if (diags.size() != before)
       return {};
     plan = attribute();
@@ -120,14 +122,45 @@ private:
 
   //===-- rules ------------------------------------------------------------===//
 
-  void expandLevel(const Level &level, Rules &levels) {
+  /// By what names the program knows each axis.
+  void collectNames() {
+    if (llvm::all_of(job.plan.shard, [](const Level &level) { return level.modules.empty(); }))
+      return;
+    auto collect = [&](Type type) {
+      if (auto tensor = dyn_cast<nn::NamedTensorType>(type))
+        for (StringAttr name : tensor.names())
+          names[nn::plainName(name).str()].insert(name.str());
+    };
+    module.walk([&](Operation *op) { llvm::for_each(op->getResultTypes(), collect); });
+    for (auto func : module.getOps<nn::FuncOp>())
+      llvm::for_each(func.getArgumentTypes(), collect);
+  }
+
+  /// The rule for each name of its axis that the level speaks of; one that names an axis nowhere stays.
+  std::vector<Rule> underAllNames(const Rule &rule, const Level &level, size_t number) const {
+    auto known = names.find(rule.axis);
+    std::vector<Rule> rules;
+    if (level.modules.empty())
+      rules.push_back(rule);
+    if (known == names.end())
+      return rules;
+    for (const std::string &name : known->second)
+      if (name != rule.axis && speaksOf(number, level, name)) {
+        rules.push_back(rule);
+        rules.back().axis = name;
+      }
+    return rules;
+  }
+
+  /// `number`: of the level, where names tell (ScopedAxes).
+  void expandLevel(const Level &level, size_t number, Rules &levels) {
     std::vector<Rule> rules;
     for (const AxisRule &rule : level.rules) {
-      for (Rule &part : expand(rule)) {
+      for (Rule &part : expand(rule, level, number)) {
         auto same =
             std::find_if(rules.begin(), rules.end(), [&](const Rule &r) { return r.axis == part.axis; });
         if (same != rules.end())
-          diags.error(rule.axis.at, fmt::format("axis '{}' has two rules in one level", part.axis))
+          diags.error(rule.axis.at, fmt::format("axis '{}' has two rules in one level", plainAxis(part.axis)))
               .note(same->written->axis.at, "the first is here");
         else
           rules.push_back(std::move(part));
@@ -135,6 +168,13 @@ private:
     }
     levels.push_back(std::move(rules));
     takenBefore = taken;
+  }
+
+  std::vector<Rule> expand(const AxisRule &rule, const Level &level, size_t number) {
+    std::vector<Rule> all;
+    for (const Rule &part : expand(rule))
+      llvm::append_range(all, underAllNames(part, level, number));
+    return all;
   }
 
   /// A product becomes one rule for each part that takes a mesh axis, or a factor of one.
@@ -203,7 +243,8 @@ private:
 
   /// Places a set and listens: which rules place something, and what must divide.
   void ask(ArrayRef<nn::AxisAttr> axes, Location loc, StringRef kind = "") {
-    std::map<std::string, Constraint> placed; // by axis
+    std::map<std::string, std::vector<std::string>> meshAxes; // by axis
+    std::map<std::string, Constraint> placed;
     llvm::SmallDenseMap<StringAttr, dist::NumberedRule> given;
     (void)plan.place(axes, kind, /*error=*/{}, /*taken=*/{}, [&](const dist::PlaceRequest &request) {
       if (!request.isGranted())
@@ -212,15 +253,13 @@ private:
       if (auto [first, isFirst] = given.insert({request.meshAxis, request.rule}); !isFirst)
         return reportClaim(request, first->second, loc);
       placing.insert(rule);
+      const std::string name(nn::plainName(request.axis)); // a set has each axis by one name
+      meshAxes[name].push_back(request.meshAxis.str());
       if (request.rule.second.isAuto())
         return; // it takes what divides
-      const std::string name = request.axis.str();
       const nn::AxisAttr *axis =
           llvm::find_if(axes, [&](nn::AxisAttr each) { return each.getName() == request.axis; });
-      Constraint &constraint =
-          placed.try_emplace(name, Constraint{rule, name, axis->getSize(), {}}).first->second;
-      constraint.rule = rule;
-      constraint.meshAxes.push_back(request.meshAxis.str());
+      placed[name] = {rule, name, axis->getSize(), meshAxes[name]};
     });
     for (const auto &[axis, constraint] : placed)
       constraints.insert(constraint);
@@ -233,7 +272,8 @@ private:
     diags
         .error(secondRule->axis.at,
                fmt::format("axes '{}' and '{}' both claim mesh axis '{}' in rules of one level",
-                           first.second.getAxis().str(), second.axis.str(),
+                           std::string_view(nn::plainName(first.second.getAxis())),
+                           std::string_view(nn::plainName(second.axis)),
                            factors->meshAxisOf(second.meshAxis.str())))
         .note(placeOf(loc), fmt::format("'{}' has both axes", nn::nameOf(loc).str()))
         .note("write the two rules as two levels: the first one wins");
@@ -394,9 +434,12 @@ private:
           diags
               .error(rule.axis.at, fmt::format("the rule that gives axis '{}' mesh axis {} places nothing",
                                                rule.axis.value, listed(namesOf(rule), "and")))
-              .note(rule.axis.value == autoAxis
-                        ? "it divides no axis of a weight, or other rules take it wherever it would"
-                        : "no tensor has the axis, or earlier levels take the mesh axis wherever it is");
+              .note(
+                  rule.axis.value == autoAxis
+                      ? "it divides no axis of a weight, or other rules take it wherever it would"
+                      : fmt::format("no tensor{} has the axis, or earlier levels take the mesh axis wherever "
+                                    "it is",
+                                    level.modules.empty() ? "" : " in these modules"));
   }
 
   dist::PlanAttr attribute() {
@@ -443,6 +486,7 @@ private:
   std::optional<MeshFactors> factors;
   std::set<std::string> taken,
       takenBefore; // factors that products have: in all levels so far, in earlier ones
+  std::map<std::string, std::set<std::string>> names; // by axis: where scoped rules give it others
   Rules levels, restLevels;
   std::vector<const AxisRule *> undividedProducts;
   llvm::DenseSet<std::pair<Type, int>> seen; // and whether it was asked about at rest

@@ -1,8 +1,6 @@
 //===- Padding.cpp - which axes are padded, and to what -------------------===//
 #include "compiler/frontend/build/Padding.h"
 
-#include "mlir/IR/Builders.h"
-
 #include <algorithm>
 #include <set>
 
@@ -68,18 +66,8 @@ Padding::Padding(const Job &job, const Scope &scope) {
 }
 
 const PaddedAxis *Padding::find(llvm::StringRef axis) const {
-  auto found = axes.find(std::string_view(axis));
+  auto found = axes.find(plainAxis(axis));
   return found == axes.end() ? nullptr : &found->second;
-}
-
-DictionaryAttr Padding::attribute(MLIRContext &context) const {
-  if (axes.empty())
-    return {};
-  Builder builder(&context);
-  SmallVector<NamedAttribute> valid;
-  for (const auto &[axis, size] : axes)
-    valid.push_back(builder.getNamedAttr(axis, builder.getI64IntegerAttr(size.valid)));
-  return builder.getDictionaryAttr(valid);
 }
 
 } // namespace shardc::frontend::build

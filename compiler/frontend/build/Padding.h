@@ -13,7 +13,7 @@
 #include "compiler/frontend/ConfigEval.h"
 #include "compiler/frontend/JobSpec.h"
 
-#include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace shardc::frontend::build {
 
@@ -26,7 +26,7 @@ public:
   /// What the plan of a job asks for.
   Padding(const Job &job, const Scope &scope);
 
-  /// Null for an axis that is as long as the model says.
+  /// Null for an axis that is as long as the model says. By any of its names.
   const PaddedAxis *find(llvm::StringRef axis) const;
   int64_t sizeOf(llvm::StringRef axis, int64_t valid) const {
     const PaddedAxis *padded = find(axis);
@@ -36,9 +36,6 @@ public:
     const PaddedAxis *padded = find(axis);
     return padded ? padded->valid : size;
   }
-
-  /// `{vocab = 50257}`, the module attribute nn.valid_sizes; null where nothing is padded.
-  mlir::DictionaryAttr attribute(mlir::MLIRContext &context) const;
 
 private:
   std::map<std::string, PaddedAxis, std::less<>> axes;

@@ -10,13 +10,15 @@ using namespace mlir;
 
 namespace shardc::frontend::build {
 
-static Scope rootScope(const Job &job) {
+static Scope rootScope(const Job &job, const ScopedAxes *names = nullptr) {
   return Scope(job.model,
-               {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value});
+               {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value},
+               names);
 }
 
 Program::Program(MLIRContext &context, const Job &job, Diagnostics &diags)
-    : context(context), job(job), diags(diags), padding(job, rootScope(job)) {
+    : context(context), job(job), diags(diags), scopedAxes(job.plan, job.model),
+      padding(job, rootScope(job)) {
   context.loadDialect<nn::NnDialect, arith::ArithDialect, math::MathDialect>();
   module = ModuleOp::create(place(job.model.name.at));
 }
@@ -45,7 +47,9 @@ std::string Program::uniqueName(const std::string &module) {
 
 OwningOpRef<ModuleOp> Program::build() {
   const size_t before = diags.size();
-  const Scope scope = rootScope(job);
+  const Scope scope = rootScope(job, &scopedAxes);
+  if (!checkModules(job.plan, scope, diags))
+    return nullptr;
   const ModuleSpec &main = *job.model.module("main");
   std::vector<Argument> inputs;
   for (const Name &param : main.forward.params) {
@@ -58,22 +62,39 @@ OwningOpRef<ModuleOp> Program::build() {
       return nullptr;
     inputs.push_back({*type});
   }
-  instance(main, scope, inputs);
-  if (DictionaryAttr valid = padding.attribute(context))
+  instance(main, scope, scope, inputs);
+  if (DictionaryAttr valid = validSizes())
     (*module)->setAttr(nn::validSizesAttrName, valid);
   return diags.size() == before ? std::move(module) : nullptr;
 }
 
-Instance *Program::instance(const ModuleSpec &spec, const Scope &scope,
+/// `{vocab = 50257}` for each name of a padded axis in a weight; null where nothing is padded.
+DictionaryAttr Program::validSizes() {
+  NamedAttrList valid;
+  for (const Instance &instance : instances)
+    for (const Field &field : instance.fields)
+      for (nn::AxisAttr axis : field.type.getAxes())
+        if (const PaddedAxis *padded = padding.find(axis.getName().getValue()))
+          valid.set(axis.getName(), Builder(&context).getI64IntegerAttr(padded->valid));
+  return valid.empty() ? DictionaryAttr() : valid.getDictionary(&context);
+}
+
+bool Instance::returnsInNamesOf(const Scope &caller) {
+  return llvm::all_of(resultType().names(),
+                      [&](StringAttr name) { return caller.nameOf(name.getValue()) == name.getValue(); });
+}
+
+Instance *Program::instance(const ModuleSpec &spec, const Scope &scope, const Scope &caller,
                             const std::vector<Argument> &arguments) {
   for (Instance *known : byModule[&spec])
-    if (known->arguments == arguments && known->dependencies.hold(scope))
+    if (known->arguments == arguments && known->dependencies.hold(scope) &&
+        (!known->func || known->returnsInNamesOf(caller)))
       return known->func ? known : nullptr;
 
   Instance &made = instances.emplace_back();
   made.module = &spec;
   made.arguments = arguments;
-  const bool ok = FunctionBuilder(*this, made, scope).build(uniqueName(spec.name.value));
+  const bool ok = FunctionBuilder(*this, made, scope, caller).build(uniqueName(spec.name.value));
   byModule[&spec].push_back(&made);
   if (!ok)
     return nullptr;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "compiler/frontend/JobSpec.h"
+#include "compiler/frontend/ScopedAxes.h"
 #include "compiler/frontend/build/Padding.h"
 #include "compiler/frontend/build/Term.h"
 #include "compiler/frontend/build/Weights.h"
@@ -36,6 +37,8 @@ struct Instance {
   /// Fields and arguments that a contraction or gather uses: what weight decay applies to.
   std::vector<bool> contractedFields, contractedArguments;
 
+  /// Whether its result has the axes' names of `caller`.
+  bool returnsInNamesOf(const Scope &caller);
   nn::NamedTensorType resultType() { return llvm::cast<nn::NamedTensorType>(func.getResultTypes().front()); }
 };
 
@@ -46,8 +49,10 @@ public:
   /// All functions, in order of first use's end: callees first. Null after reporting errors.
   mlir::OwningOpRef<mlir::ModuleOp> build();
 
-  /// An instance for this call, built if there is none. Null after an error was reported.
-  Instance *instance(const ModuleSpec &module, const Scope &scope, const std::vector<Argument> &arguments);
+  /// An instance for a call by what reads in `caller`, built if there is none; arguments and the result cross
+  /// its edge by the caller's names. Null after an error was reported.
+  Instance *instance(const ModuleSpec &module, const Scope &scope, const Scope &caller,
+                     const std::vector<Argument> &arguments);
 
   mlir::Location place(const Position &at);
   /// A bundle type of its own for the instance, or that of one with the same weights.
@@ -61,10 +66,13 @@ public:
   mlir::MLIRContext &context;
   const Job &job;
   Diagnostics &diags;
+  const ScopedAxes scopedAxes;
   const Padding padding;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 
 private:
+  mlir::DictionaryAttr validSizes();
+
   std::deque<Instance> instances;
   std::map<const ModuleSpec *, std::vector<Instance *>> byModule;
   std::set<std::string> names;

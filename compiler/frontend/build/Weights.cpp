@@ -1,5 +1,6 @@
 //===- Weights.cpp - collecting the weights below a module ----------------===//
 #include "compiler/frontend/build/Weights.h"
+#include "compiler/frontend/ScopedAxes.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -16,10 +17,6 @@ std::string joinFile(const std::string &path, const std::string &part) {
   if (path.empty() || part.empty() || path.ends_with("/"))
     return path + part;
   return path + "." + part;
-}
-
-std::string childPath(const ChildSpec &child, std::optional<int64_t> layer) {
-  return layer ? fmt::format("{}.{}", child.name.value, *layer) : child.name.value;
 }
 
 std::string childFile(const ChildSpec &child, std::optional<int64_t> layer) {
@@ -57,8 +54,10 @@ std::optional<nn::NamedTensorType> tensorType(Type element, const std::vector<Na
 }
 
 std::optional<std::vector<Field>> weightsOf(MLIRContext &context, const Job &job, Diagnostics &diags) {
+  const ScopedAxes names(job.plan, job.model);
   const Scope scope(job.model,
-                    {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value});
+                    {job.train.globalBatchSize.value / job.plan.microbatches.value, job.train.seqLen.value},
+                    &names);
   const Padding padding(job, scope);
   Dependencies ignored;
   return FieldCollector(context, padding, diags)
@@ -132,6 +131,7 @@ bool FieldCollector::visitWeight(const WeightSpec &weight, const Scope &scope, c
                     *type,
                     builder.getArrayAttr(storage),
                     *std,
+                    {},
                     {}});
   return true;
 }
@@ -146,8 +146,10 @@ bool FieldCollector::visitTies(const ModuleSpec &module, const Scope &scope, con
     if (!*present || !*tied)
       continue;
     auto field = llvm::find_if(fields, [&](const Field &f) { return f.name == path + weight.tie->to.value; });
-    if (field != fields.end())
-      field->aliases.push_back(weightFile(weight, file));
+    if (field == fields.end())
+      continue;
+    field->ties.push_back(path + weight.name.value);
+    field->aliases.push_back(weightFile(weight, file));
   }
   return true;
 }
@@ -173,7 +175,7 @@ bool FieldCollector::visitChild(const ChildSpec &child, const Scope &scope, Depe
     if (!visit(*module, *inner, below, path + childPath(child, layer) + ".",
                joinFile(file, childFile(child, layer)), /*ownOnly=*/false))
       return false;
-    dependencies.addChild(child, layer, below);
+    dependencies.addChild(scope, child, layer, below);
   }
   return true;
 }

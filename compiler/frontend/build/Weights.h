@@ -21,15 +21,14 @@ struct Field {
   nn::NamedTensorType type;
   mlir::ArrayAttr storage; ///< dimensions of the file, each a list of axes
   double std = 0;
+  std::vector<std::string> ties;    ///< paths of weights that are tied to it, below the module
   std::vector<std::string> aliases; ///< what `file` would be of weights that are tied to it
 };
 
 /// Joins a path and a name in files: a name with a leading `/` is whole, an empty one adds nothing.
 std::string joinFile(const std::string &path, const std::string &part);
 
-/// `layers` or `layers.3`.
-std::string childPath(const ChildSpec &child, std::optional<int64_t> layer);
-/// The same in files.
+/// A child's path in files.
 std::string childFile(const ChildSpec &child, std::optional<int64_t> layer);
 
 class FieldCollector {

@@ -50,25 +50,30 @@ void AxisOrder::collectRows(ModuleOp module) {
       if (func.getArgAttr(argument.getArgNumber(), "nn.input"))
         for (StringAttr name : cast<nn::NamedTensorType>(argument.getType()).names())
           inputs.insert(name);
-  llvm::MapVector<StringAttr, StringAttr> renames;
+  llvm::SetVector<std::pair<StringAttr, StringAttr>> renames; // from, to
   llvm::SmallDenseSet<StringAttr> moved;
   module.walk([&](Operation *op) {
     if (auto rename = dyn_cast<nn::RenameOp>(op))
-      renames.insert({rename.getToAttr(), rename.getFromAttr()});
+      renames.insert({rename.getFromAttr(), rename.getToAttr()});
     for (StringAttr name : movedAxes(op))
       if (hasRow(cast<nn::NamedTensorType>(op->getOperand(0).getType()), inputs))
         moved.insert(name);
   });
+  auto namesOf = [&](StringAttr input) { // and what it is renamed to, directly or not
+    llvm::SmallSetVector<StringAttr, 4> names;
+    names.insert(input);
+    for (unsigned next = 0; next < names.size(); ++next)
+      for (auto &[from, to] : renames)
+        if (from == names[next] && !inputs.contains(to))
+          names.insert(to);
+    return names;
+  };
   auto isMoved = [&](StringAttr name) {
-    return moved.contains(name) || llvm::any_of(renames, [&](auto &rename) {
-             return rename.second == name && moved.contains(rename.first);
-           });
+    return llvm::any_of(namesOf(name), [&](StringAttr each) { return moved.contains(each); });
   };
   auto add = [&](StringAttr name) {
-    rows.insert(name);
-    for (auto &[to, from] : renames)
-      if (from == name)
-        rows.insert(to);
+    for (StringAttr each : namesOf(name))
+      rows.insert(each);
   };
   for (bool wanted : {true, false})
     for (StringAttr name : inputs)

@@ -20,7 +20,7 @@ template <class Op> AttentionRoles rolesOf(Op op) {
     auto &role = nn::contains(op.getOver(), name) ? roles.dim
                  : name == op.getQueryAxisAttr()  ? roles.query
                  : !key.has(name)                 ? roles.group
-                 : name == "batch"                ? roles.batch
+                 : nn::plainName(name) == "batch" ? roles.batch
                                                   : roles.kvHead;
     role.push_back(name);
   }

@@ -46,9 +46,11 @@ void FunctionLowering::lowerDropout(nn::DropoutOp op) {
   Value in = at(op.getOperand()), out = where[result] = placeOf(result, resolve(op.getOperand()));
   nn::NamedTensorType type = op.getType();
   RankAttr start, sampleStart = RankAttr::get(op.getContext(), 0);
-  BufferType elements = numbering(types, type, numberedBy(op, type), "batch", start);
+  nn::AxisAttr batch = nn::batchAxis(type);
+  BufferType elements =
+      numbering(types, type, numberedBy(op, type), batch ? batch.getName().getValue() : "", start);
   SmallVector<AxisAttr> samples;
-  if (nn::AxisAttr batch = type.find(builder.getStringAttr("batch"))) {
+  if (batch) {
     samples.push_back(AxisAttr::get(op.getContext(), batch.getName(), types.localSize(batch), 1));
     sampleStart = types.start(batch);
   }

@@ -29,15 +29,16 @@ PLANS = {
     "zero1": ["plan=zero1"],
     "zero3": ["plan=zero3"],
     "tp_sp_zero3": ["plan=tp_sp_zero3"],
+    "scoped": ["plan={mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {at: '*.*.mlp', mlp: tp}, {at: '*.0', seq: tp}]}"],
     "tp6_sp": ["plan=tp_sp", "plan.mesh.tp=6"],  # of Llama: 2 heads of keys cut tp into 2 x 3
 }
 RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4, "vocab4": 4,
-         "zero1": 2, "zero3": 2, "tp_sp_zero3": 4, "tp6_sp": 6}
-# What runs without --all: each plan once, the largest of them on two models.
+         "zero1": 2, "zero3": 2, "tp_sp_zero3": 4, "scoped": 4, "tp6_sp": 6}
+# What runs without --all.
 USUAL = {
     "gpt2": ("single", "ddp2", "tp2_sp", "dp2_tp2_sp", "vocab4", "tp_sp_zero3"),
     "llama": ("single", "ddp4", "tp6_sp"),
-    "qwen3": ("single", "tp2", "dp2_tp2_sp"),
+    "qwen3": ("single", "tp2", "scoped"),
 }
 DUMPED = ["gradients", "m", "v", "weights"]
 

@@ -43,6 +43,11 @@ const PlanCase threeWays[] = {
     {"embed3", "mesh: {tp: 3}, shard: [{embed: tp}]"},
     {"mlp3Embed3", "mesh: {a: 3, b: 3}, shard: [{mlp: a}, {embed: [b, a]}]"},
 };
+/// Dropout in a layer where batch is placed otherwise: its samples count as they do elsewhere.
+const PlanCase scoped = {"scoped",
+                         "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {at: '*.1', batch: tp}, "
+                         "{at: '*.0.mlp', mlp: tp}, {seq: tp}]",
+                         2, 2};
 
 std::string number(int64_t value) {
   return std::to_string(value);
@@ -157,6 +162,10 @@ INSTANTIATE_TEST_SUITE_P(OtherModels, ExecTraining,
                          nameOfCase);
 INSTANTIATE_TEST_SUITE_P(ThreeWays, ExecTraining,
                          testing::Combine(testing::Values("gpt2", "llama"), testing::ValuesIn(threeWays),
+                                          testing::Values(2)),
+                         nameOfCase);
+INSTANTIATE_TEST_SUITE_P(Scoped, ExecTraining,
+                         testing::Combine(testing::Values("gpt2", "llama"), testing::Values(scoped),
                                           testing::Values(2)),
                          nameOfCase);
 

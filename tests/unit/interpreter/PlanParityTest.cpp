@@ -64,6 +64,15 @@ const std::vector<PlanCase> &plans() {
       {"tp4Kv2Sp", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 0, 2},
       {"dp2Tp6Kv4Sp", "mesh: {dp: 2, tp: 6}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 6, 0, 4},
       {"tp4Padded", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 1},
+      {"mlpOnly", "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {at: '*.*.mlp', mlp: tp}, {seq: tp}]", 2, 2},
+      {"scopedLayers",
+       "mesh: {a: 2, tp: 2}, shard: [{at: ['*.0', '*.2'], heads: tp}, {at: '*.1.mlp', mlp: tp, seq: a}, "
+       "{seq: tp}]",
+       1, 4},
+      {"scopedBatch",
+       "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {at: '*.2', batch: tp}, " + megatron +
+           ", {seq: tp}], zero: 3",
+       4, 2},
       {"vocabPadded", "mesh: {dp: 2, a: 2, b: 3}, shard: [{batch: dp}, {vocab: [b, a]}]", 2, 1, 2},
   };
   return all;

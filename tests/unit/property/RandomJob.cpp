@@ -241,7 +241,7 @@ std::string randomTraining(Dice &dice, const Sizes &sizes) {
 
 std::string test::randomJob(uint64_t seed) {
   Dice dice(seed);
-  RandomPlan plan = randomPlan(dice);
+  RandomPlan plan = randomPlan(dice, Dice(~seed));
   Sizes sizes = randomSizes(dice, plan);
   std::string model = ModelWriter(dice, sizes).text();
   return "# seed " + number(static_cast<int64_t>(seed)) + "\nmodel:\n" + model + "plan: {" + plan.text +

@@ -1,8 +1,8 @@
 //===- RandomPlan.cpp - plans drawn at random, in the language of plans ---===//
 //
-// First mesh axes, each with what it is for; then, for the half of the plans, what is at rest: by ZeRO's
-// stage, by rules that name tensor axes or leave the choice to `auto`, over any mesh axes, those of the batch
-// or not.
+// First mesh axes, each with what it is for, and now and then for which modules; then, for the half of the
+// plans, what is at rest: by ZeRO's stage, by rules that name tensor axes or leave the choice to `auto`, over
+// any mesh axes, those of the batch or not.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,8 +43,11 @@ std::string textOf(const Axes &list) {
   return text;
 }
 
-std::string textOf(const Level &level) {
+/// `modules`: the paths of a level that is for some modules only.
+std::string textOf(const Level &level, const std::string &modules = "") {
   Axes rules;
+  if (!modules.empty())
+    rules.push_back("at: " + modules);
   for (const auto &[axis, meshAxes] : level)
     rules.push_back(axis + ": " + (meshAxes.size() > 1 ? "[" + textOf(meshAxes) + "]" : meshAxes[0]));
   return "{" + textOf(rules) + "}";
@@ -52,7 +55,7 @@ std::string textOf(const Level &level) {
 
 class PlanWriter {
 public:
-  explicit PlanWriter(Dice &dice) : dice(dice) {}
+  PlanWriter(Dice &dice, Dice scopes) : dice(dice), scopes(scopes) {}
 
   RandomPlan run() {
     addMesh();
@@ -64,7 +67,7 @@ public:
     for (const auto &[name, size] : plan.mesh)
       mesh.push_back(name + ": " + std::to_string(size));
     for (const Level &level : levels)
-      shard.push_back(textOf(level));
+      shard.push_back(textOf(level, drawModules(level)));
     plan.text = "mesh: {" + textOf(mesh) + "}, shard: [" + textOf(shard) + "]";
     if (!plan.mesh.empty() && dice.chance(0.5))
       addAtRest();
@@ -116,6 +119,21 @@ private:
       return;
     }
     levels.push_back(alone);
+  }
+
+  /// Modules of the random model in which the level places something; empty for all, as most levels are.
+  std::string drawModules(const Level &level) {
+    auto has = [&](const std::string &axis) {
+      return std::any_of(level.begin(), level.end(), [&](const auto &rule) { return rule.first == axis; });
+    };
+    if (!scopes.chance(has("batch") ? 0.1 : 0.3) || has("vocab")) // of which only main knows
+      return "";
+    Axes paths = {"layers", "layers.0", "'*.*'"};
+    if (!has("heads"))
+      paths.insert(paths.end(), {"'layers.*.mlp'", "layers.0.mlp"});
+    if (!has("mlp"))
+      paths.insert(paths.end(), {"'layers.*.attn'", "[layers.0.attn, norm]"});
+    return scopes.oneOf(paths);
   }
 
   /// `zero` alone is over the mesh axes of the batch, rules alone are for all that can be at rest.
@@ -180,7 +198,7 @@ private:
     return rules;
   }
 
-  Dice &dice;
+  Dice &dice, scopes;
   RandomPlan plan;
   std::vector<Level> levels;
 };
@@ -195,6 +213,6 @@ int64_t RandomPlan::divisorOf(const std::string &axis) const {
   return divisor;
 }
 
-RandomPlan shardc::interpreter::test::randomPlan(Dice &dice) {
-  return PlanWriter(dice).run();
+RandomPlan shardc::interpreter::test::randomPlan(Dice &dice, Dice scopes) {
+  return PlanWriter(dice, scopes).run();
 }

@@ -36,7 +36,8 @@ struct RandomPlan {
   int64_t divisorOf(const std::string &axis) const;
 };
 
-/// A mesh of up to 64 ranks and five axes, rules, and often something at rest.
-RandomPlan randomPlan(Dice &dice);
+/// A mesh of up to 64 ranks and five axes, rules, and often something at rest. `scopes`, which are dice of
+/// their own, say in which modules of RandomJob the rules hold.
+RandomPlan randomPlan(Dice &dice, Dice scopes);
 
 } // namespace shardc::interpreter::test
