@@ -35,6 +35,12 @@ struct Run {
 };
 } // namespace
 
+/// The layout that the rules give the tensor, without those at rest.
+static nn::NamedTensorType inUse(nn::NamedTensorType type, ModuleOp module) {
+  dist::PlanAttr plan = dist::planOf(module);
+  return plan ? nn::place(type, *plan.place(type.getAxes(), /*kind=*/"", /*error=*/{})) : type;
+}
+
 int64_t shardc::localElements(nn::NamedTensorType type, ModuleOp module) {
   dist::PlanAttr plan = dist::planOf(module);
   int64_t count = 1;
@@ -65,8 +71,8 @@ std::vector<ParameterLayout> shardc::parameterLayouts(ModuleOp module) {
   for (const Run &run : runs)
     for (auto [field, type] : llvm::zip(run.bundle.getFields(), run.bundle.getTypes())) {
       auto tensor = cast<nn::NamedTensorType>(type);
-      layouts.push_back({run.nameOf(field, false), run.nameOf(field, true), tensor, run.last - run.first + 1,
-                         localElements(tensor, module)});
+      layouts.push_back({run.nameOf(field, false), run.nameOf(field, true), tensor, inUse(tensor, module),
+                         run.last - run.first + 1, localElements(tensor, module)});
     }
   return layouts;
 }

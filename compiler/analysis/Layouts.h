@@ -10,11 +10,12 @@ namespace shardc {
 
 /// One weight of the model, or the same weight of several layers in one layout.
 struct ParameterLayout {
-  std::string name;         ///< of the first one: h.0.attn.c_attn.weight
-  std::string range;        ///< `h.0-11.attn.c_attn.weight` for several
-  nn::NamedTensorType type; ///< global axes and their placement
+  std::string name;          ///< of the first one: h.0.attn.c_attn.weight
+  std::string range;         ///< `h.0-11.attn.c_attn.weight` for several
+  nn::NamedTensorType type;  ///< global axes and their placement at rest
+  nn::NamedTensorType inUse; ///< where computations on activations read it
   int64_t instances = 1;
-  int64_t localElements = 0; ///< of one instance, on one rank
+  int64_t localElements = 0; ///< of one instance, on one rank, at rest
 };
 
 /// The parameters of a `dist` program in the order of @step's arguments, equal layers together.

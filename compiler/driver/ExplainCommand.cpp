@@ -9,6 +9,7 @@
 #include "compiler/analysis/Layouts.h"
 #include "compiler/driver/Commands.h"
 #include "compiler/driver/ExplainMemory.h"
+#include "compiler/driver/MeshNames.h"
 #include "dialects/dist/Dist.h"
 #include "dialects/nn/Padding.h"
 
@@ -21,60 +22,28 @@ using namespace shardc;
 using Json = nlohmann::ordered_json;
 
 namespace {
-/// Mesh axes as the plan names them: `tp` for all of its factors `tp.k` and `tp.g` together.
-class MeshNames {
-public:
-  explicit MeshNames(dist::PlanAttr plan) {
-    for (dist::MeshAxisAttr axis : plan.getMesh())
-      if (auto name = axis.getName().getValue(); name.contains('.'))
-        factors[name.split('.').first.str()].push_back({name.str(), axis.getSize()});
+/// `mlp: tp, in layers.*.mlp`
+std::string levelText(dist::LevelAttr level, const std::vector<frontend::Name> &modules,
+                      const MeshNames &written) {
+  std::vector<std::string> texts;
+  for (dist::RuleAttr rule : level.getRules()) {
+    const std::string axis = rule.isAuto() ? "auto" : nn::plainName(rule.getAxis()).str();
+    std::string text = fmt::format("{}: {}", axis, fmt::join(written(rule.getMesh()), " x "));
+    if (!llvm::is_contained(texts, text)) // the axis may have several names
+      texts.push_back(std::move(text));
   }
-
-  std::vector<std::string> operator()(llvm::ArrayRef<mlir::StringAttr> names) const {
-    return (*this)(llvm::map_to_vector(names, [](mlir::StringAttr name) { return name.str(); }));
-  }
-  std::vector<std::string> operator()(llvm::ArrayRef<std::string> names) const {
-    std::vector<std::string> written;
-    for (const std::string &name : names) {
-      std::string meshAxis = llvm::StringRef(name).split('.').first.str();
-      auto cut = factors.find(meshAxis);
-      const bool hasAll = cut == factors.end() || llvm::all_of(cut->second, [&](const auto &factor) {
-                            return llvm::is_contained(names, factor.first);
-                          });
-      if (const std::string &shown = hasAll ? meshAxis : name; !llvm::is_contained(written, shown))
-        written.push_back(shown);
-    }
-    return written;
-  }
-
-  /// `tp = tp.k (2) x tp.g (3)`, one for each mesh axis that is cut.
-  std::vector<std::string> cuts() const {
-    std::vector<std::string> lines;
-    for (const auto &[meshAxis, list] : factors) {
-      std::vector<std::string> parts;
-      for (const auto &[name, size] : list)
-        parts.push_back(fmt::format("{} ({})", name, size));
-      lines.push_back(fmt::format("{} = {}", meshAxis, fmt::join(parts, " x ")));
-    }
-    return lines;
-  }
-
-private:
-  std::map<std::string, std::vector<std::pair<std::string, int64_t>>> factors;
-};
-
-std::string levelText(dist::LevelAttr level, const MeshNames &written) {
-  std::vector<std::string> rules;
-  for (dist::RuleAttr rule : level.getRules())
-    rules.push_back(fmt::format("{}: {}", rule.getAxis().str(), fmt::join(written(rule.getMesh()), " x ")));
-  return fmt::format("{}", fmt::join(rules, ", "));
+  std::vector<std::string> paths;
+  for (const frontend::Name &pattern : modules)
+    paths.push_back(pattern.value);
+  return fmt::format("{}{}", fmt::join(texts, ", "),
+                     paths.empty() ? "" : fmt::format(", in {}", fmt::join(paths, ", ")));
 }
 
 /// `[vocab=256@tp, embed=128]`
 std::string axesText(nn::NamedTensorType type, const MeshNames &written) {
   std::vector<std::string> axes;
   for (nn::AxisAttr axis : type.getAxes()) {
-    axes.push_back(fmt::format("{}={}", axis.getName().str(), axis.getSize()));
+    axes.push_back(fmt::format("{}={}", nn::plainName(axis.getName()).str(), axis.getSize()));
     for (const std::string &name : written(axis.getMesh()))
       axes.back() += "@" + name;
   }
@@ -84,7 +53,7 @@ std::string axesText(nn::NamedTensorType type, const MeshNames &written) {
 struct Explanation {
   std::string identity;
   MeshNames meshNames;
-  std::vector<std::string> rules;
+  std::vector<std::string> rules, rulesAtRest;
   std::vector<ParameterLayout> parameters;
   std::vector<Movement> step, eval;
   MemoryPeak memory;
@@ -99,7 +68,7 @@ struct Explanation {
         const int64_t valid = nn::validSizeOf(module, axis);
         elements *= valid;
         if (valid != axis.getSize())
-          paddings[axis.getName().str()] = fmt::format("{} to {}", valid, axis.getSize());
+          paddings[nn::plainName(axis.getName()).str()] = fmt::format("{} to {}", valid, axis.getSize());
       }
       globalElements += elements;
     }
@@ -113,30 +82,44 @@ struct Explanation {
 
 constexpr int64_t bytesPerElement = 4; // f32 throughout
 
+void printParameters(const Explanation &e) {
+  fmt::print("\nparameters: {} in all, {} on a rank\n", withCommas(e.globalElements),
+             withCommas(e.elementsPerRank()));
+  const bool anyMoves =
+      llvm::any_of(e.parameters, [](const ParameterLayout &p) { return p.type != p.inUse; });
+  std::vector<std::vector<std::string>> rows = {{"name", "layout", "on a rank"}};
+  if (anyMoves)
+    rows = {{"name", "in use", "at rest", "on a rank"}};
+  for (const ParameterLayout &p : e.parameters) {
+    std::vector<std::string> &row = rows.emplace_back(std::vector{p.range, axesText(p.inUse, e.meshNames)});
+    if (anyMoves)
+      row.push_back(p.type == p.inUse ? "as in use" : axesText(p.type, e.meshNames));
+    row.push_back(bytesText(static_cast<double>(p.localElements * bytesPerElement * p.instances)));
+  }
+  fmt::print("{}", table(rows, anyMoves ? 3 : 2));
+}
+
 void printText(const Explanation &e) {
   fmt::print("{}\n\nrules, in the order they are read\n", e.identity);
   if (e.rules.empty())
     fmt::print("  none: every rank holds and computes everything\n");
   for (const std::string &rule : e.rules)
     fmt::print("  {}\n", rule);
+  for (const std::string &rule : e.rulesAtRest)
+    fmt::print("  {}, at rest\n", rule);
   for (const std::string &cut : e.meshNames.cuts())
     fmt::print("  where {}\n", cut);
   for (const auto &[axis, sizes] : e.paddings)
     fmt::print("  {} is padded from {}\n", axis, sizes);
 
-  fmt::print("\nparameters: {} in all, {} on a rank\n", withCommas(e.globalElements),
-             withCommas(e.elementsPerRank()));
-  std::vector<std::vector<std::string>> rows = {{"name", "layout", "on a rank"}};
-  for (const ParameterLayout &p : e.parameters)
-    rows.push_back({p.range, axesText(p.type, e.meshNames),
-                    bytesText(static_cast<double>(p.localElements * bytesPerElement * p.instances))});
-  fmt::print("{}", table(rows, 2));
+  printParameters(e);
   printMemory(e.memory);
 
   fmt::print("\ncollectives of a step\n");
   if (e.step.empty())
     fmt::print("  none\n");
-  rows = {{"collective", "over", "tensors", "meetings", "ahead", "sent by a rank"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"collective", "over", "tensors", "meetings", "ahead", "sent by a rank"}};
   double total = 0;
   std::map<std::string, double> byMeshAxes;
   for (const Movement &m : e.step) {
@@ -169,10 +152,11 @@ void printJson(const Explanation &e) {
   Json parameters = Json::array();
   for (const ParameterLayout &p : e.parameters) {
     Json axes = Json::array();
-    for (nn::AxisAttr axis : p.type.getAxes()) {
-      axes.push_back(
-          {{"name", axis.getName().str()}, {"size", axis.getSize()}, {"mesh", e.meshNames(axis.getMesh())}});
-    }
+    for (auto [axis, rests] : llvm::zip(p.inUse.getAxes(), p.type.getAxes()))
+      axes.push_back({{"name", nn::plainName(axis.getName()).str()},
+                      {"size", axis.getSize()},
+                      {"mesh", e.meshNames(axis.getMesh())},
+                      {"mesh_at_rest", e.meshNames(rests.getMesh())}});
     parameters.push_back({{"name", p.range},
                           {"axes", axes},
                           {"instances", p.instances},
@@ -180,6 +164,7 @@ void printJson(const Explanation &e) {
   }
   Json report = {{"identity", e.identity},
                  {"rules", e.rules},
+                 {"rules_at_rest", e.rulesAtRest},
                  {"parameters", parameters},
                  {"memory", memoryJson(e.memory)},
                  {"collectives_per_step", movementsJson(e.step, e.meshNames)},
@@ -194,8 +179,10 @@ int shardc::explainCommand(const JobOptions &options) {
     return 1;
   dist::PlanAttr plan = dist::planOf(*compiled->module);
   Explanation e{.identity = identityLine(compiled->job), .meshNames = MeshNames(plan)};
-  for (dist::LevelAttr level : plan.getRules())
-    e.rules.push_back(levelText(level, e.meshNames));
+  for (auto [level, written] : llvm::zip(plan.getRules(), compiled->job.plan.shard))
+    e.rules.push_back(levelText(level, written.modules, e.meshNames));
+  for (dist::LevelAttr level : plan.getOptimizerState())
+    e.rulesAtRest.push_back(levelText(level, {}, e.meshNames));
   e.parameters = parameterLayouts(*compiled->module);
   e.count(*compiled->module);
   PipelineOptions toExec{options.dumpDir, options.timing, Stage::Exec};

@@ -16,13 +16,17 @@ bool isAt(const std::string &name, const std::string &path) {
 /// What stands right below `path` in the model, in order: names of modules and weights, numbers of layers.
 std::vector<std::string> below(const std::vector<build::Field> &weights, const std::string &path) {
   std::vector<std::string> names;
-  for (const build::Field &weight : weights) {
-    if (!path.empty() && !isAt(weight.name, path))
-      continue;
-    const size_t begin = path.empty() ? 0 : std::min(path.size() + 1, weight.name.size());
-    std::string name = weight.name.substr(begin, weight.name.find('.', begin) - begin);
+  auto see = [&](const std::string &weight) {
+    if (!path.empty() && !isAt(weight, path))
+      return;
+    const size_t begin = path.empty() ? 0 : std::min(path.size() + 1, weight.size());
+    std::string name = weight.substr(begin, weight.find('.', begin) - begin);
     if (!name.empty() && !llvm::is_contained(names, name))
       names.push_back(std::move(name));
+  };
+  for (const build::Field &weight : weights) {
+    see(weight.name);
+    llvm::for_each(weight.ties, see);
   }
   return names;
 }
@@ -56,18 +60,21 @@ public:
       : plan(plan), written(written), scope(job.model, {}) {}
 
   WeightWhy ask(const build::Field &weight) const {
-    WeightWhy why{weight.name, weight.spec->name.at, {}};
+    WeightWhy why{weight.name, weight.ties, weight.spec->name.at, {}};
     for (nn::AxisAttr axis : weight.type.getAxes())
-      why.axes.push_back({axis.getName().str(), axis.getSize(), {}, {}, productRules(axis)});
+      why.axes.push_back({nn::plainName(axis.getName()).str(), axis.getSize(), {}, {}, productRules(axis)});
     auto axisOf = [&](mlir::StringAttr name) -> AxisWhy & {
-      return *llvm::find_if(why.axes, [&](const AxisWhy &axis) { return axis.name == name.getValue(); });
+      return *llvm::find_if(why.axes, [&](const AxisWhy &axis) { return axis.name == nn::plainName(name); });
     };
-    auto placement =
-        plan.place(weight.type.getAxes(), nn::kindParameter, {}, {}, [&](const dist::PlaceRequest &request) {
-          axisOf(request.axis)
-              .asked.push_back({written.lookup(request.rule), request.meshAxis.str(),
-                                plan.sizeOf(request.meshAxis), written.lookup(request.owner)});
-        });
+    auto hear = [&](const dist::PlaceRequest &request) {
+      const AxisRule *rule = written.lookup(request.rule), *owner = written.lookup(request.owner);
+      std::vector<Asked> &asked = axisOf(request.axis).asked;
+      if (asked.empty() || asked.back().rule != rule || asked.back().owner != owner)
+        asked.push_back({rule, {}, 1, owner});
+      asked.back().meshAxes.push_back(request.meshAxis.str());
+      asked.back().size *= plan.sizeOf(request.meshAxis);
+    };
+    auto placement = plan.place(weight.type.getAxes(), nn::kindParameter, /*error=*/{}, /*taken=*/{}, hear);
     for (const auto &[axis, meshAxes] : *placement)
       for (mlir::StringAttr meshAxis : meshAxes)
         axisOf(axis).mesh.push_back(meshAxis.str());
@@ -75,6 +82,12 @@ public:
   }
 
 private:
+  /// Whether two names are of different axes under the same scoped rules.
+  static bool isAnotherHere(mlir::StringAttr a, mlir::StringAttr b) {
+    return a.getValue().split('.').second == b.getValue().split('.').second &&
+           nn::plainName(a) != nn::plainName(b);
+  }
+
   /// Rules about a product with this part that were expanded to rules about others.
   std::vector<const AxisRule *> productRules(nn::AxisAttr axis) const {
     std::vector<const AxisRule *> rules;
@@ -83,8 +96,11 @@ private:
       if (rule->axis.value == autoAxis)
         continue;
       auto parts = scope.flatten(rule->axis.value, rule->axis.at, ignored);
-      if (parts && parts->size() > 1 && llvm::is_contained(*parts, axis.getName().str()) &&
-          expanded.second.getAxis() != axis.getName() && !llvm::is_contained(rules, rule))
+      auto isPart = [&](mlir::StringAttr name) {
+        return parts && parts->size() > 1 && llvm::is_contained(*parts, nn::plainName(name).str());
+      };
+      if (isPart(axis.getName()) && isAnotherHere(expanded.second.getAxis(), axis.getName()) &&
+          !llvm::is_contained(rules, rule))
         rules.push_back(rule);
     }
     return rules;
@@ -96,12 +112,22 @@ private:
 };
 } // namespace
 
-std::string shardc::textOf(const AxisRule &rule) {
-  std::vector<std::string> names;
-  for (const Name &meshAxis : rule.meshAxes)
-    names.push_back(meshAxis.value);
-  return names.size() == 1 ? fmt::format("{}: {}", rule.axis.value, names.front())
-                           : fmt::format("{}: [{}]", rule.axis.value, fmt::join(names, ", "));
+static std::vector<std::string> valuesOf(const std::vector<Name> &names) {
+  std::vector<std::string> values;
+  for (const Name &name : names)
+    values.push_back(name.value);
+  return values;
+}
+
+std::string shardc::textOf(const AxisRule &rule, const Plan &plan) {
+  const std::vector<std::string> names = valuesOf(rule.meshAxes);
+  std::string text = names.size() == 1 ? fmt::format("{}: {}", rule.axis.value, names.front())
+                                       : fmt::format("{}: [{}]", rule.axis.value, fmt::join(names, ", "));
+  for (const Level &level : plan.shard)
+    if (!level.modules.empty() &&
+        llvm::any_of(level.rules, [&](const AxisRule &each) { return &each == &rule; }))
+      text += fmt::format(", in {}", fmt::join(valuesOf(level.modules), ", "));
+  return text;
 }
 
 std::vector<WeightWhy> shardc::whyOf(const std::vector<build::Field> &weights, const std::string &path,
@@ -110,7 +136,8 @@ std::vector<WeightWhy> shardc::whyOf(const std::vector<build::Field> &weights, c
   std::vector<WeightWhy> whys;
   Asking asking(job, plan, written);
   for (const build::Field &weight : weights)
-    if (isAt(weight.name, path))
+    if (isAt(weight.name, path) ||
+        llvm::any_of(weight.ties, [&](const std::string &tie) { return isAt(tie, path); }))
       whys.push_back(asking.ask(weight));
   if (whys.empty())
     reportUnknown(weights, path, diags);

@@ -11,12 +11,12 @@
 
 namespace shardc {
 
-/// A rule that named the axis asked for a mesh axis.
+/// A rule that named the axis asked for mesh axes, by the names of the program.
 struct Asked {
   const frontend::AxisRule *rule;
-  std::string meshAxis;
-  int64_t size = 1;                ///< of the mesh axis: 1 places nothing
-  const frontend::AxisRule *owner; ///< the rule that has the mesh axis: this one, or one that was read before
+  std::vector<std::string> meshAxes;
+  int64_t size = 1;                ///< of the mesh axes: 1 places nothing
+  const frontend::AxisRule *owner; ///< the rule that has them: this one, or one that was read before
 };
 
 struct AxisWhy {
@@ -30,12 +30,13 @@ struct AxisWhy {
 
 struct WeightWhy {
   std::string name;
+  std::vector<std::string> ties; ///< other names of the same weight
   frontend::Position at;
   std::vector<AxisWhy> axes;
 };
 
-/// `heads: tp`, `batch: [dp, ep]`
-std::string textOf(const frontend::AxisRule &rule);
+/// `heads: tp`, `batch: [dp, ep]`; `mlp: tp, in layers.*.mlp`
+std::string textOf(const frontend::AxisRule &rule, const frontend::Plan &plan);
 
 /// Of the weight called `path` (`.weight` may be left out), or of all weights of the module there. Reports an
 /// unknown path, with what is there.

@@ -1,5 +1,6 @@
 //===- WhyCommand.cpp - shardc explain --why PATH -------------------------===//
 
+#include "compiler/driver/MeshNames.h"
 #include "compiler/driver/Why.h"
 
 #include "compiler/frontend/build/BuildModule.h"
@@ -12,28 +13,35 @@ using namespace shardc::frontend;
 using Json = nlohmann::ordered_json;
 
 namespace {
-std::string quoted(const AxisRule &rule) {
-  return fmt::format("'{}' ({})", textOf(rule), rule.axis.at.str());
-}
+/// Writes rules and mesh axes as the plan's author did.
+struct Names {
+  const Plan &plan;
+  const MeshNames mesh;
 
-std::string sentence(const Asked &asked) {
+  std::string quoted(const AxisRule &rule) const {
+    return fmt::format("'{}' ({})", textOf(rule, plan), rule.axis.at.str());
+  }
+};
+
+std::string sentence(const Asked &asked, const Names &names) {
+  const std::string rule = names.quoted(*asked.rule);
+  const std::string mesh = fmt::format("{}", fmt::join(names.mesh(asked.meshAxes), " and "));
   if (asked.owner != asked.rule)
-    return fmt::format("{} matches, but {} has {}", quoted(*asked.rule), quoted(*asked.owner),
-                       asked.meshAxis);
+    return fmt::format("{} matches, but {} has {}", rule, names.quoted(*asked.owner), mesh);
   if (asked.size == 1)
-    return fmt::format("{} matches, but {} has size 1", quoted(*asked.rule), asked.meshAxis);
-  return quoted(*asked.rule);
+    return fmt::format("{} matches, but {} has size 1", rule, mesh);
+  return rule;
 }
 
 /// One line for each rule that had a say, at least one.
-std::vector<std::string> sentences(const AxisWhy &axis) {
+std::vector<std::string> sentences(const AxisWhy &axis, const Names &names) {
   std::vector<std::string> texts;
   for (const Asked &asked : axis.asked)
-    if (std::string text = sentence(asked); !llvm::is_contained(texts, text))
+    if (std::string text = sentence(asked, names); !llvm::is_contained(texts, text))
       texts.push_back(std::move(text));
   if (axis.mesh.empty())
     for (const AxisRule *rule : axis.ofProduct)
-      texts.push_back(fmt::format("{} places other parts of '{}'", quoted(*rule), rule->axis.value));
+      texts.push_back(fmt::format("{} places other parts of '{}'", names.quoted(*rule), rule->axis.value));
   if (texts.empty())
     texts.push_back("no rule names it");
   return texts;
@@ -46,7 +54,7 @@ bool isAlike(const WeightWhy &a, const WeightWhy &b) {
          });
 }
 
-void printText(const std::vector<WeightWhy> &weights) {
+void printText(const std::vector<WeightWhy> &weights, const Names &names) {
   std::vector<std::pair<const WeightWhy *, int>> shown; // and how many others are alike
   for (const WeightWhy &weight : weights) {
     auto same = llvm::find_if(shown, [&](const auto &other) { return isAlike(*other.first, weight); });
@@ -56,13 +64,15 @@ void printText(const std::vector<WeightWhy> &weights) {
       ++same->second;
   }
   for (const auto &[weight, others] : shown) {
-    fmt::print("{}{}, declared at {}\n", weight->name, others ? fmt::format(" and {} alike", others) : "",
+    fmt::print("{}{}{}, declared at {}\n", weight->name, others ? fmt::format(" and {} alike", others) : "",
+               weight->ties.empty() ? "" : fmt::format(", tied to {}", fmt::join(weight->ties, ", ")),
                weight->at.str());
     std::vector<std::vector<std::string>> rows;
     for (const AxisWhy &axis : weight->axes) {
       std::string name = fmt::format("{}={}", axis.name, axis.size);
-      std::string mesh = axis.mesh.empty() ? "whole" : fmt::format("@{}", fmt::join(axis.mesh, "@"));
-      for (const std::string &text : sentences(axis)) {
+      std::string mesh =
+          axis.mesh.empty() ? "whole" : fmt::format("@{}", fmt::join(names.mesh(axis.mesh), "@"));
+      for (const std::string &text : sentences(axis, names)) {
         rows.push_back({name, mesh, text});
         name = mesh = "";
       }
@@ -71,29 +81,31 @@ void printText(const std::vector<WeightWhy> &weights) {
   }
 }
 
-Json ruleJson(const AxisRule &rule) {
-  return {{"rule", textOf(rule)}, {"place", rule.axis.at.str()}};
+Json ruleJson(const AxisRule &rule, const Plan &plan) {
+  return {{"rule", textOf(rule, plan)}, {"place", rule.axis.at.str()}};
 }
 
-void printJson(const std::vector<WeightWhy> &weights) {
+void printJson(const std::vector<WeightWhy> &weights, const Names &names) {
   Json list = Json::array();
   for (const WeightWhy &weight : weights) {
     Json axes = Json::array();
     for (const AxisWhy &axis : weight.axes) {
       Json asked = Json::array();
-      for (const Asked &one : axis.asked) {
-        Json entry = ruleJson(*one.rule);
-        entry["mesh_axis"] = one.meshAxis;
-        entry["given_to"] = ruleJson(*one.owner);
-        asked.push_back(std::move(entry));
-      }
+      for (const Asked &one : axis.asked)
+        for (const std::string &meshAxis : names.mesh(one.meshAxes)) {
+          Json entry = ruleJson(*one.rule, names.plan);
+          entry["mesh_axis"] = meshAxis;
+          entry["given_to"] = ruleJson(*one.owner, names.plan);
+          asked.push_back(std::move(entry));
+        }
       axes.push_back({{"name", axis.name},
                       {"size", axis.size},
-                      {"mesh", axis.mesh},
+                      {"mesh", names.mesh(axis.mesh)},
                       {"asked", asked},
-                      {"why", sentences(axis)}});
+                      {"why", sentences(axis, names)}});
     }
-    list.push_back({{"name", weight.name}, {"place", weight.at.str()}, {"axes", axes}});
+    list.push_back(
+        {{"name", weight.name}, {"tied_to", weight.ties}, {"place", weight.at.str()}, {"axes", axes}});
   }
   fmt::print("{}\n", Json{{"weights", list}}.dump(2));
 }
@@ -116,6 +128,7 @@ int shardc::whyCommand(const JobOptions &options, const std::string &path) {
     fmt::print(stderr, "{}", diags.str());
     return 1;
   }
-  options.json ? printJson(whys) : printText(whys);
+  const Names names{compiled->job.plan, MeshNames(plan)};
+  options.json ? printJson(whys, names) : printText(whys, names);
   return 0;
 }
