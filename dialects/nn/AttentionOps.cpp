@@ -25,12 +25,34 @@ static SmallVector<StringAttr> attentionResultAxes(ArrayAttr over, NamedTensorTy
   return axes;
 }
 
-/// What can't be split: `over`, the key's positions and the value's own axes.
+/// Dropout numbers the heads that a rank has one after the other, those that share a key within those that
+/// don't: where several axes make up either, the first alone can be split.
+template <typename Op>
+static SmallVector<StringAttr> axesNumberedWithOthers(Op op, NamedTensorType query, NamedTensorType key) {
+  SmallVector<StringAttr> axes;
+  if (!op.getDropout() || op.getDropout()->isZero())
+    return axes;
+  bool hasFirst[] = {false, false}; // of the query's own axes; of those that it shares with the key
+  for (AxisAttr axis : query.getAxes()) {
+    StringAttr name = axis.getName();
+    if (contains(op.getOver(), name) || name == op.getQueryAxisAttr() || name == "batch")
+      continue;
+    if (hasFirst[key.has(name)])
+      axes.push_back(name);
+    hasFirst[key.has(name)] |= axis.getSize() > 1;
+  }
+  return axes;
+}
+
+/// What can't be split: `over`, the key's positions, the value's own axes and what is numbered with others.
 template <typename Op> static SmallVector<StringAttr> attentionSplitAxes(Op op) {
-  auto own = valueOwnAxes(op.getOver(), op.getKey().getType(), op.getValue().getType());
+  NamedTensorType query = op.getQuery().getType(), key = op.getKey().getType();
+  auto own = valueOwnAxes(op.getOver(), key, op.getValue().getType());
+  auto numbered = axesNumberedWithOthers(op, query, key);
   SmallVector<StringAttr> axes = axesOfOperandsAndResults(op);
   llvm::erase_if(axes, [&](StringAttr name) {
-    return contains(op.getOver(), name) || name == op.getKeyAxisAttr() || llvm::is_contained(own, name);
+    return contains(op.getOver(), name) || name == op.getKeyAxisAttr() || llvm::is_contained(own, name) ||
+           llvm::is_contained(numbered, name);
   });
   return axes;
 }
@@ -61,10 +83,12 @@ static LogicalResult checkAttention(Op op, NamedTensorType query, NamedTensorTyp
     if (name != keyAxis && !contains(op.getOver(), name) && (!query.has(name) || !value.has(name)))
       return fail(error, "the key's axis " + quoted(name) + " must be in query and value too");
   auto own = valueOwnAxes(op.getOver(), key, value);
+  auto numbered = axesNumberedWithOthers(op, query, key);
   for (NamedTensorType type : {query, key, value}) // C4
     for (AxisAttr axis : type.getAxes())
       if (axis.isPlaced() && (contains(op.getOver(), axis.getName()) || axis.getName() == keyAxis ||
-                              (type == value && llvm::is_contained(own, axis.getName()))))
+                              (type == value && llvm::is_contained(own, axis.getName())) ||
+                              llvm::is_contained(numbered, axis.getName())))
         return fail(error, "axis " + toString(axis) + " must be whole here");
   if (op.getDropout() && (op.getDropout()->convertToDouble() < 0 || op.getDropout()->convertToDouble() >= 1))
     return fail(error, "dropout must be at least 0 and below 1");

@@ -264,8 +264,9 @@ def Nn_AttentionOp : Nn_Attention<"attention", [Differentiable]> {
     ```
     C1: `over` is in query and key. C2: `query_axis` is the query's only, `key_axis` the key's and value's.
     C3: the key's other axes are in query and value. C4: one size and placement an axis; `over` and `key_axis`
-    are not placed, nor are the value's own axes. C5: no operand is partial. C6: dropout comes with a random key.
-    C7: the result's axes are those said above.
+    are not placed, nor are the value's own axes; with dropout, which numbers heads one after the other, of several axes
+    that query and key share (`batch` apart), and of several that they don't, the first of more than one element alone may
+    be. C5: no operand is partial. C6: dropout comes with a random key. C7: the result's axes are those said above.
   }];
   let arguments = !con(AttentionArguments, (ins Optional<Nn_Key>:$random_key, StrArrayAttr:$over, StrAttr:$query_axis, StrAttr:$key_axis,
                        F64Attr:$scale, DefaultValuedAttr<BoolAttr, "false">:$causal, OptionalAttr<I64Attr>:$window, OptionalAttr<I64Attr>:$chunk,

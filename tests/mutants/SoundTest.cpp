@@ -54,6 +54,30 @@ TEST_P(Sound, nothingIsSaidOfIt) {
   }
 }
 
+/// A rank's heads are numbered for dropout by two axes, of which the plan splits the second.
+TEST(SoundJob, dropoutNumbersHeadsOfTwoAxes) {
+  EXPECT_TRUE(judgeBoth(R"(
+model:
+  model: fused
+  config: {hidden_size: 8, num_key_value_heads: 3, group_size: 4, head_dim: 2, vocab_size: 12, initializer_range: 0.3}
+  axes: {embed: hidden_size, vocab: vocab_size, head_dim: head_dim, qkv: 3, kv_heads: num_key_value_heads,
+         group: group_size, heads: [kv_heads, group]}
+  inputs: {tokens: {axes: [batch, seq], dtype: i32}, labels: {axes: [batch, seq], dtype: i32, shift: 1, ignore: -100}}
+  modules:
+    main:
+      weights:
+        embed_tokens: {axes: [vocab, embed]}
+        c_attn: {axes: [embed, [qkv, heads, head_dim]]}
+        o_proj: {axes: [embed, [heads, head_dim]]}
+      forward(tokens, labels): |
+        q, k, v = unstack(gather(embed_tokens, tokens, axis=vocab) @ c_attn, axis=qkv)
+        x = attention(q, k, v, over=head_dim, causal=true, dropout=0.3) @ o_proj
+        return cross_entropy(x @ embed_tokens, labels, over=vocab)
+plan: {mesh: {tp: 4}, shard: [{heads: tp}]}
+train: {seq_len: 6, global_batch_size: 2, steps: 5, optimizer: {name: adamw, lr: 1.0e-2, eps: 1.0e-3}, seed: 53}
+)"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Share, Sound, testing::Range(0, shares));
 
 } // namespace

@@ -222,6 +222,14 @@ nn.func @attention_c2(%q: !nn.tensor<f32[seq=4, head_dim=4]>, %k: !nn.tensor<f32
   nn.return
 }
 // -----
+nn.func @attention_c4_dropout(%q: !nn.tensor<f32[seq=4, kv_heads=3, group=4@tp, head_dim=4]>, %k: !nn.tensor<f32[key_seq=4, kv_heads=3, group=4@tp, head_dim=4]>, %key: !nn.key) {
+  // expected-error@+1 {{axis group=4@tp must be whole here}}
+  %y, %lse = nn.attention %q, %k, %k random %key over [head_dim] query seq key key_seq {scale = 0.5 : f64, dropout = 0.1 : f64} : <f32[seq=4, kv_heads=3, group=4@tp, head_dim=4]>, <f32[key_seq=4, kv_heads=3, group=4@tp, head_dim=4]>, <f32[key_seq=4, kv_heads=3, group=4@tp, head_dim=4]> -> <f32[seq=4, kv_heads=3, group=4@tp, head_dim=4]>, <f32[seq=4, kv_heads=3, group=4@tp]>
+  nn.return
+}
+
+// -----
+
 nn.func @attention_c4(%q: !nn.tensor<f32[seq=4, head_dim=4]>, %k: !nn.tensor<f32[key_seq=4@cp, head_dim=4]>) {
   // expected-error@+1 {{axis key_seq=4@cp must be whole here}}
   %y, %lse = nn.attention %q, %k, %k over [head_dim] query seq key key_seq {scale = 0.5 : f64} : <f32[seq=4, head_dim=4]>, <f32[key_seq=4@cp, head_dim=4]>, <f32[key_seq=4@cp, head_dim=4]> -> <f32[seq=4, head_dim=4]>, <f32[seq=4]>
