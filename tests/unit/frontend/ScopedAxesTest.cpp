@@ -46,6 +46,7 @@ TEST(ScopedAxes, AnAxisIsCalledByTheLevelsThatHold) {
   EXPECT_TRUE(speaksOf(2, levels[1], "group"));
   EXPECT_TRUE(speaksOf(2, levels[1], "group.1.3"));
   EXPECT_FALSE(speaksOf(3, levels[2], "group.13"));
+  EXPECT_FALSE(speaksOf(1, levels[0], "group.13"));
 }
 
 } // namespace

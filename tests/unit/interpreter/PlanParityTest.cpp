@@ -64,7 +64,6 @@ const std::vector<PlanCase> &plans() {
       {"tp4Kv2Sp", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 0, 2},
       {"dp2Tp6Kv4Sp", "mesh: {dp: 2, tp: 6}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 6, 0, 4},
       {"tp4Padded", "mesh: {tp: 4}, shard: [" + megatron + ", {seq: tp}]", 1, 4, 1},
-      {"mlpOnly", "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {at: '*.*.mlp', mlp: tp}, {seq: tp}]", 2, 2},
       {"scopedLayers",
        "mesh: {a: 2, tp: 2}, shard: [{at: ['*.0', '*.2'], heads: tp}, {at: '*.1.mlp', mlp: tp, seq: a}, "
        "{seq: tp}]",
