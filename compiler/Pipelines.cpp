@@ -74,6 +74,8 @@ const std::vector<Level> &levels() {
            {"exec-lower", "destinations instead of results, local sizes, strides; no placements left"},
            // Row kernels are fused here, when values have become buffers.
            {"exec-bucket", "small movements of one kind and group become one meeting"},
+           {"exec-last-microbatch", "its backward is what reductions can be under way with"},
+           {"exec-prefetch", "start early, wait late: before exec-order, which starts lives by first uses"},
            {"exec-order", "the order in which a rank issues its operations"},
            {"exec-plan-memory", "every buffer at a fixed offset; the peak is a constant"},
            {"exec-verify", "independent of the passes above: groups, lifetimes, accumulators"},

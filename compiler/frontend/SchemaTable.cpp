@@ -155,7 +155,7 @@ const std::vector<KeySpec> planKeys = {
     {"parameters.prefetch",
      Integer,
      "modules that compute while weights are gathered or gradients reduced; 0: nothing is issued ahead",
-     {.fallback = "0", .atLeast = 0, .atMost = 64, .supported = {"0"}}},
+     {.fallback = "1", .atLeast = 0, .atMost = 64}},
     {"parameters.bucket",
      Text | Integer,
      "size up to which small tensors are moved together; 0: each alone",

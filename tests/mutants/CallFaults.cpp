@@ -65,8 +65,10 @@ Edit otherGlobal(Operation *op) {
 
 Edit tripForgotten(Operation *op) {
   auto loop = dyn_cast<LoopOp>(op);
-  if (!loop || loop.getTrips() < 2)
+  if (!loop)
     return {};
+  if (loop.getTrips() == 1)
+    return erased(op);
   return setAttribute(op, "trips", Builder(op->getContext()).getI64IntegerAttr(loop.getTrips() - 1));
 }
 
@@ -77,10 +79,16 @@ Edit tripTooMany(Operation *op) {
   return setAttribute(op, "trips", Builder(op->getContext()).getI64IntegerAttr(loop.getTrips() + 1));
 }
 
-/// In the loop over micro-batches, the second slot of an input lies before the first.
+/// Whether an input is read at another slot than the first: by a later trip, or by the last one behind its
+/// loop.
+bool readsLaterSlot(Operation *op) {
+  auto loop = op->getParentOfType<LoopOp>();
+  return isa<InputOp>(op) && (loop ? loop.getTrips() > 1 : functionOf(op).getSymName() == "step");
+}
+
+/// The second slot of an input lies before the first.
 Edit slotsReversed(Operation *op) {
-  auto input = dyn_cast<InputOp>(op);
-  if (!input || !op->getParentOfType<LoopOp>() || op->getParentOfType<LoopOp>().getTrips() < 2)
+  if (!readsLaterSlot(op))
     return {};
   return [=](Handlers &) {
     Value first = op->getOperand(1);
@@ -90,11 +98,10 @@ Edit slotsReversed(Operation *op) {
 }
 
 Edit slotsLonger(Operation *op) {
-  auto input = dyn_cast<InputOp>(op);
-  if (!input || !op->getParentOfType<LoopOp>() || op->getParentOfType<LoopOp>().getTrips() < 2)
+  if (!readsLaterSlot(op))
     return {};
-  return setAttribute(op, "samples",
-                      Builder(op->getContext()).getI64IntegerAttr(2 * int64_t(input.getSamples())));
+  int64_t samples = cast<InputOp>(op).getSamples();
+  return setAttribute(op, "samples", Builder(op->getContext()).getI64IntegerAttr(2 * samples));
 }
 
 /// A callee says that it only reads what it writes, or that it starts anew what it adds to.

@@ -4,8 +4,7 @@
 // Out: a buffer's life begins right before its first use, and so does every pointer that only one place
 // needs;
 //      what computes stays in the order of the program.
-// Not here: prefetching. An op that waits for others (a gather of weights) would be issued a stated distance
-//      earlier here, as exec.collective with a token and an exec.wait.
+// Not here: movements under way while something computes (exec-prefetch).
 //
 //===----------------------------------------------------------------------===//
 

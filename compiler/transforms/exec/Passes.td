@@ -14,6 +14,12 @@ def Lower : Pass<"exec-lower", "::mlir::ModuleOp"> {
 def Bucket : Pass<"exec-bucket", "::mlir::ModuleOp"> {
   let summary = "small collectives of one kind and group side by side, with one meeting";
 }
+def LastMicrobatch : Pass<"exec-last-microbatch", "::mlir::ModuleOp"> {
+  let summary = "the last trip of the loop over micro-batches stands behind it, where reductions can start";
+}
+def Prefetch : Pass<"exec-prefetch", "::mlir::ModuleOp"> {
+  let summary = "movements of weights and gradients are under way while modules compute";
+}
 def Order : Pass<"exec-order", "::mlir::ModuleOp"> {
   let summary = "the order in which a rank issues its ops: lives begin where they are needed";
 }

@@ -59,6 +59,12 @@ void Touches::add(const Touches &other) {
     tensors[tensor] |= isWritten;
 }
 
+void Touches::addWrittenTo(llvm::DenseSet<Tensor> &written) const {
+  for (auto [tensor, isWritten] : tensors)
+    if (isWritten)
+      written.insert(tensor);
+}
+
 bool Touches::conflictsWith(const Touches &other) const {
   if (tensors.size() > other.tensors.size())
     return other.conflictsWith(*this);

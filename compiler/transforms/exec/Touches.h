@@ -21,8 +21,7 @@ public:
   void add(const Touches &other);
   /// One of the two writes (or adds to) what the other touches.
   bool conflictsWith(const Touches &other) const;
-  bool writes(Tensor tensor) const { return tensors.lookup(tensor); }
-  bool empty() const { return tensors.empty(); }
+  void addWrittenTo(llvm::DenseSet<Tensor> &written) const;
 
 private:
   void add(mlir::Operation *op);

@@ -38,6 +38,12 @@ const PlanCase plans[] = {
     {"dpTpSp", "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 2, 2},
     {"tpSpPadded", "mesh: {tp: 2}, shard: [" + megatron + ", {seq: tp}]", 1, 2, 1},
 };
+const PlanCase atRest[] = {
+    {"zero1", "mesh: {dp: 3}, shard: [{batch: dp}], zero: 1", 3},
+    {"zero3", "mesh: {dp: 3}, shard: [{batch: dp}], zero: 3", 3},
+    {"hybrid", "mesh: {r: 2, s: 3}, shard: [{batch: [r, s]}], parameters: {at_rest: {auto: s}, prefetch: 2}",
+     6},
+};
 const PlanCase threeWays[] = {
     {"mlp3", "mesh: {tp: 3}, shard: [{mlp: tp}]"},
     {"embed3", "mesh: {tp: 3}, shard: [{embed: tp}]"},
@@ -92,7 +98,8 @@ double inputValue(StringRef name, int64_t sample, int64_t index) {
 }
 
 const char *const lowering = "exec-layout,exec-lower";
-const char *const planning = ",exec-order,exec-plan-memory,exec-verify";
+const char *const planning =
+    ",exec-bucket,exec-last-microbatch,exec-prefetch,exec-order,exec-plan-memory,exec-verify";
 
 /// A job as one device runs it, and as its ranks do.
 struct Programs {
@@ -147,6 +154,34 @@ TEST_P(ExecTraining, isOneDeviceWithPlannedMemory) {
   expectOneDevice(std::string(lowering) + planning);
 }
 
+/// What a rank holds after two steps, one tensor behind the other.
+std::vector<double> trained(const PlanCase &plan, const std::string &movements) {
+  PlanCase scheduled = plan;
+  scheduled.text += ", parameters: {" + movements + "}";
+  Programs programs("gpt2", scheduled, /*microbatches=*/2, std::string(lowering) + planning);
+  EXPECT_TRUE(programs.isValid) << programs.job.errors;
+  std::vector<double> values;
+  ExecInterpreter program(*programs.exec, /*seed=*/7);
+  program.setInputs(inputValue);
+  if (!programs.isValid || failed(program.run("init")) || failed(program.run("step", 0)) ||
+      failed(program.run("step", 1)))
+    return values;
+  for (auto global : programs.exec->getOps<exec::GlobalOp>())
+    if (global.getKind() == "parameter" || global.getKind() == "optimizer_state")
+      if (FailureOr<NamedValues> tensors = program.tensorsOf(global); succeeded(tensors))
+        for (const NamedValue &tensor : *tensors)
+          values.insert(values.end(), tensor.value.values->begin(), tensor.value.values->end());
+  return values;
+}
+
+TEST(Movements, scheduleChangesNoBit) {
+  for (const PlanCase &plan : {plans[1], atRest[0], atRest[1]}) {
+    std::vector<double> one = trained(plan, "bucket: 0, prefetch: 0"), other = trained(plan, "bucket: 2KiB");
+    EXPECT_GT(one.size(), 3000u) << plan;
+    EXPECT_TRUE(one == other) << plan;
+  }
+}
+
 std::string nameOfCase(const testing::TestParamInfo<Parameters> &info) {
   auto [model, plan, microbatches] = info.param;
   return model + "_" + plan.name + "_micro" + number(microbatches);
@@ -158,6 +193,10 @@ INSTANTIATE_TEST_SUITE_P(Models, ExecTraining,
                          nameOfCase);
 INSTANTIATE_TEST_SUITE_P(OtherModels, ExecTraining,
                          testing::Combine(testing::Values("qwen3", "gemma"), testing::Values(plans[4]),
+                                          testing::Values(2)),
+                         nameOfCase);
+INSTANTIATE_TEST_SUITE_P(AtRest, ExecTraining,
+                         testing::Combine(testing::Values("gpt2"), testing::ValuesIn(atRest),
                                           testing::Values(2)),
                          nameOfCase);
 INSTANTIATE_TEST_SUITE_P(ThreeWays, ExecTraining,

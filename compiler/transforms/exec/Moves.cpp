@@ -1,0 +1,17 @@
+//===- Moves.cpp - functions that only move -------------------------------===//
+
+#include "compiler/transforms/exec/Moves.h"
+#include "compiler/transforms/exec/Touches.h"
+
+using namespace mlir;
+using namespace exec;
+
+bool exec::onlyMoves(FuncOp func) {
+  return llvm::all_of(func.getBody().front(), [](Operation &op) {
+    return isPointer(&op) || isa<CollectiveOp, WaitOp, CopyOp, ReturnOp>(op);
+  });
+}
+
+bool exec::movesBetweenRanks(FuncOp func) {
+  return onlyMoves(func) && !func.getBody().getOps<CollectiveOp>().empty();
+}

@@ -1,0 +1,13 @@
+//===- Moves.h - functions that only move ---------------------------------===//
+#pragma once
+
+#include "dialects/exec/Exec.h"
+
+namespace exec {
+
+/// Whether a function holds nothing but copies and collectives: a module's weights in another layout.
+bool onlyMoves(FuncOp func);
+/// Such a function that sends something.
+bool movesBetweenRanks(FuncOp func);
+
+} // namespace exec

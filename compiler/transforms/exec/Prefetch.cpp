@@ -1,0 +1,225 @@
+//===- Prefetch.cpp - movements under way while something computes --------===//
+//
+// In:  collectives, buckets of them, and calls of functions that only move, each complete where it stands.
+// Out: what something can compute meanwhile is started, and waited for where it is first needed.
+//
+//   gathers of weights       start `exec.prefetch` calls of modules before the one that needs them
+//   reductions of gradients  start as soon as these are made; at most so many modules compute meanwhile
+//   other movements          start where they stand
+//
+//   call @gather(%h.1, %w);  call @layer(%x, %w)   ->   %t = call @gather(%h.1, %w) async
+//                                                       call @layer(%..)               (the one before)
+//                                                       wait %t;  call @layer(%x, %w)
+//
+// Weights and gradients move at the calls of modules (dist-simplify), so these two are looked for where
+// modules are called for: in entries, and in what entries call. With 0 everything stays complete where it
+// stands.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/transforms/exec/Moves.h"
+#include "compiler/transforms/exec/Passes.h"
+#include "compiler/transforms/exec/Touches.h"
+#include "dialects/exec/Movements.h"
+
+#include "llvm/ADT/ScopeExit.h"
+
+using namespace mlir;
+
+namespace exec {
+#define GEN_PASS_DEF_PREFETCH
+#include "compiler/transforms/exec/Passes.h.inc"
+} // namespace exec
+
+using namespace exec;
+
+namespace {
+/// What moves at once: a collective, a bucket, or a call of a function that only moves.
+struct Movement {
+  SmallVector<Operation *> starts;
+  WaitOp wait; // of a bucket
+  Touches touches;
+  bool isGather = false; // of what nothing has written before it: weights
+};
+
+class BlockSchedule {
+public:
+  BlockSchedule(Block &block, SymbolTable &symbols, int64_t distance, bool callsModules)
+      : block(block), symbols(symbols), distance(distance), callsModules(callsModules) {}
+
+  void run() {
+    for (Operation &op : block) {
+      if (auto loop = dyn_cast<LoopOp>(op))
+        BlockSchedule(loop.getBody().front(), symbols, distance, callsModules).run();
+      touched[&op] = Touches(&op);
+    }
+    std::vector<Movement> movements = findMovements();
+    if (callsModules)
+      for (Movement &movement : movements)
+        startEarly(movement);
+    for (Movement &movement : movements)
+      waitLate(movement);
+  }
+
+private:
+  std::vector<Movement> findMovements() {
+    std::vector<Movement> movements;
+    llvm::DenseSet<Tensor> written; // before the op at hand
+    for (Operation &op : block) {
+      auto add = llvm::make_scope_exit([&] { touched[&op].addWrittenTo(written); });
+      Movement movement;
+      if (auto wait = dyn_cast<WaitOp>(op)) {
+        movement.starts = wait.getStarted();
+        movement.wait = wait;
+      } else if (isMovement(&op) && op.getNumResults() == 0) {
+        movement.starts = {&op};
+      } else {
+        continue;
+      }
+      for (Operation *start : movement.starts)
+        movement.touches.add(touched[start]);
+      movement.isGather = !readsAnyOf(written, movement);
+      movements.push_back(std::move(movement));
+    }
+    return movements;
+  }
+
+  FuncOp calleeOf(CallOp call) { return symbols.lookup<FuncOp>(call.getCallee()); }
+
+  bool isMovement(Operation *op) {
+    if (isa<CollectiveOp>(op))
+      return true;
+    auto call = dyn_cast<CallOp>(op);
+    return call && movesBetweenRanks(calleeOf(call));
+  }
+  bool computes(Operation *op) { return isa<LoopOp>(op) || (isa<AccessOpInterface>(op) && !isMovement(op)); }
+  bool callsModule(Operation *op) {
+    auto call = dyn_cast<CallOp>(op);
+    return call && !onlyMoves(calleeOf(call));
+  }
+
+  bool conflict(Operation *op, const Movement &movement) {
+    return touched[op].conflictsWith(movement.touches);
+  }
+  bool isPartOf(Operation *op, const Movement &movement) {
+    return op == movement.wait || llvm::is_contained(movement.starts, op);
+  }
+
+  //===-- earlier ---------------------------------------------------------===//
+
+  void startEarly(Movement &movement) {
+    bool isGather = movement.isGather;
+    if (!isGather && !isa<CallOp>(movement.starts.front()))
+      return;
+    Operation *user = isGather ? firstUser(movement) : nullptr;
+    int64_t modules = isGather ? modulesBetween(movement, user) : 0;
+    Operation *place = movement.starts.front();
+    for (Operation *op = place->getPrevNode(); op; op = op->getPrevNode()) {
+      if (isPointer(op) || isPartOf(op, movement))
+        continue;
+      if (conflict(op, movement) || (isGather && modules >= distance))
+        break;
+      if (isGather && callsModule(op))
+        ++modules;
+      place = op;
+    }
+    for (Operation *start : movement.starts)
+      moveUp(start, place);
+  }
+
+  static bool readsAnyOf(const llvm::DenseSet<Tensor> &written, const Movement &movement) {
+    for (Operation *start : movement.starts) {
+      SmallVector<Access> accesses;
+      cast<AccessOpInterface>(start).getAccesses(accesses);
+      for (const Access &access : accesses)
+        for (Tensor tensor : tensorsOf(access.memory))
+          if (access.mode != Mode::out && written.contains(tensor))
+            return true;
+    }
+    return false;
+  }
+
+  /// The first op behind the movement that needs it to be complete.
+  Operation *firstUser(const Movement &movement) {
+    Operation *op = (movement.wait ? movement.wait : movement.starts.back())->getNextNode();
+    while (!op->hasTrait<OpTrait::IsTerminator>() && !conflict(op, movement))
+      op = op->getNextNode();
+    return op;
+  }
+
+  int64_t modulesBetween(const Movement &movement, Operation *end) {
+    int64_t count = 0;
+    for (Operation *op = movement.starts.front(); op != end; op = op->getNextNode())
+      count += callsModule(op);
+    return count;
+  }
+
+  /// Moves an op, and the pointers that it needs, up to `place`.
+  static void moveUp(Operation *op, Operation *place) {
+    if (op == place)
+      return;
+    for (Value operand : op->getOperands())
+      if (Operation *pointer = operand.getDefiningOp();
+          pointer && pointer->getBlock() == op->getBlock() && !pointer->isBeforeInBlock(place))
+        moveUp(pointer, place);
+    op->moveBefore(place);
+  }
+
+  //===-- later -----------------------------------------------------------===//
+
+  void waitLate(Movement &movement) {
+    Operation *place = firstUser(movement);
+    bool isReduction = callsModules && !movement.isGather;
+    bool overlaps = false;
+    int64_t modules = 0;
+    for (Operation *op = movement.starts.back()->getNextNode(); op != place; op = op->getNextNode()) {
+      if (isReduction && callsModule(op) && modules++ == distance) {
+        place = op;
+        break;
+      }
+      overlaps |= computes(op);
+    }
+    if (!overlaps)
+      return;
+    if (movement.wait) {
+      movement.wait->moveBefore(place);
+      return;
+    }
+    Operation *op = movement.starts.front();
+    OpBuilder builder(op);
+    OperationState state(op->getLoc(), op->getName(), op->getOperands(), TokenType::get(op->getContext()),
+                         op->getAttrs());
+    Operation *started = builder.create(state);
+    touched[started] = touched[op];
+    builder.setInsertionPoint(place);
+    auto wait = builder.create<WaitOp>(op->getLoc(), started->getResult(0));
+    touched[wait] = touched[op];
+    touched.erase(op);
+    op->erase();
+  }
+
+  Block &block;
+  SymbolTable &symbols;
+  int64_t distance;
+  bool callsModules;
+  llvm::DenseMap<Operation *, Touches> touched;
+};
+
+struct Prefetch : exec::impl::PrefetchBase<Prefetch> {
+  void runOnOperation() override {
+    auto given = getOperation()->getAttrOfType<IntegerAttr>(prefetchAttrName);
+    int64_t distance = given ? given.getInt() : defaultPrefetch;
+    if (distance == 0)
+      return;
+    SymbolTable symbols(getOperation());
+    llvm::DenseSet<StringAttr> ofEntries;
+    for (FuncOp func : getOperation().getOps<FuncOp>())
+      if (func.getEntry())
+        func.walk([&](CallOp call) { ofEntries.insert(call.getCalleeAttr().getAttr()); });
+    for (FuncOp func : getOperation().getOps<FuncOp>()) {
+      bool callsModules = func.getEntry() || ofEntries.contains(func.getSymNameAttr());
+      BlockSchedule(func.getBody().front(), symbols, distance, callsModules).run();
+    }
+  }
+};
+} // namespace
