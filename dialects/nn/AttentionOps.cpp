@@ -35,7 +35,7 @@ static SmallVector<StringAttr> axesNumberedWithOthers(Op op, NamedTensorType que
   bool hasFirst[] = {false, false}; // of the query's own axes; of those that it shares with the key
   for (AxisAttr axis : query.getAxes()) {
     StringAttr name = axis.getName();
-    if (contains(op.getOver(), name) || name == op.getQueryAxisAttr() || name == "batch")
+    if (contains(op.getOver(), name) || name == op.getQueryAxisAttr() || plainName(name) == "batch")
       continue;
     if (hasFirst[key.has(name)])
       axes.push_back(name);

@@ -74,6 +74,14 @@ nn.func @attention(%q: !nn.tensor<f32[seq=4, kv_heads=2, group=3, head_dim=4]>, 
   nn.return %dq : !nn.tensor<f32[seq=4, kv_heads=2, group=3, head_dim=4]>
 }
 
+// Samples are no heads, by whatever name: with dropout the one axis of heads can be split.
+// CHECK-LABEL: @attention_dropout
+nn.func @attention_dropout(%q: !nn.tensor<f32[batch.2=2@dp, seq=4, heads=2@tp, head_dim=4]>, %k: !nn.tensor<f32[batch.2=2@dp, key_seq=4, heads=2@tp, head_dim=4]>, %key: !nn.key) {
+  // CHECK: nn.attention {{.*}} random %key
+  %y, %lse = nn.attention %q, %k, %k random %key over [head_dim] query seq key key_seq {scale = 0.5 : f64, dropout = 0.1 : f64} : <f32[batch.2=2@dp, seq=4, heads=2@tp, head_dim=4]>, <f32[batch.2=2@dp, key_seq=4, heads=2@tp, head_dim=4]>, <f32[batch.2=2@dp, key_seq=4, heads=2@tp, head_dim=4]> -> <f32[batch.2=2@dp, seq=4, heads=2@tp, head_dim=4]>, <f32[batch.2=2@dp, seq=4, heads=2@tp]>
+  nn.return
+}
+
 // CHECK-LABEL: @movers
 nn.func @movers(%x: !nn.tensor<f32[seq=4, heads=6@tp]>) -> !nn.tensor<f32[key=2, heads=6@tp]> {
   // CHECK: nn.rename %x[seq -> key_seq] : <f32[seq=4, heads=6@tp]> -> <f32[key_seq=4, heads=6@tp]>
