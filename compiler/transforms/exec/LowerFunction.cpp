@@ -292,7 +292,9 @@ LogicalResult FunctionLowering::lowerLoop(nn::LoopOp op) {
       Value place = placeOf(after, leaf);
       if (place != where.lookup(leaf))
         copy(where.lookup(leaf), place, op.getLoc());
-      where[inside] = where[after] = storage[inside] = place;
+      for (Leaf each : {inside, after}) // one by one: what the map grows by moves what it has
+        where[each] = place;
+      storage[inside] = place;
       pointers.push_back({place, inside});
     }
   }
