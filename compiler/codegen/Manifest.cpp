@@ -12,7 +12,7 @@ namespace {
 
 using llvm::json::OStream;
 
-void writeBlock(OStream &json, const char *name, const Block &block) {
+void writeBlock(OStream &json, llvm::StringRef name, const Block &block) {
   if (block.offset < 0)
     return;
   json.attributeObject(name, [&] {
@@ -34,7 +34,7 @@ void writeBlock(OStream &json, const char *name, const Block &block) {
   });
 }
 
-void writeParameter(OStream &json, const Parameter &parameter) {
+void writeParameter(OStream &json, const Parameter &parameter, llvm::ArrayRef<std::string> states) {
   json.object([&] {
     json.attribute("name", parameter.name);
     if (!parameter.aliases.empty())
@@ -48,8 +48,8 @@ void writeParameter(OStream &json, const Parameter &parameter) {
     });
     writeBlock(json, "weight", parameter.weight);
     writeBlock(json, "gradient", parameter.gradient);
-    writeBlock(json, "m", parameter.m);
-    writeBlock(json, "v", parameter.v);
+    for (auto [name, block] : llvm::zip_equal(states, parameter.states))
+      writeBlock(json, name, block);
   });
 }
 
@@ -99,6 +99,7 @@ FailureOr<std::string> manifestText(Shared &shared) {
   FailureOr<std::vector<Parameter>> parameters = parametersOf(shared);
   if (failed(parameters))
     return failure();
+  const llvm::SmallVector<std::string> states = statesOf(shared);
   std::string text;
   llvm::raw_string_ostream stream(text);
   OStream json(stream, 1);
@@ -119,7 +120,7 @@ FailureOr<std::string> manifestText(Shared &shared) {
     writeMemory(json, shared);
     json.attributeArray("parameters", [&] {
       for (const Parameter &parameter : *parameters)
-        writeParameter(json, parameter);
+        writeParameter(json, parameter, states);
     });
   });
   return text + "\n";

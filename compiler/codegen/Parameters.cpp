@@ -80,7 +80,7 @@ nn::NamedTensorType placedField(exec::GlobalOp global, unsigned index, nn::Named
   return cast<nn::NamedTensorType>(placed.getValue());
 }
 
-/// A rank's block of a field in one global (weights, gradients or a moment).
+/// A rank's block of a field in one global (weights, gradients or an optimizer state).
 Block blockOf(exec::GlobalOp global, const Field &field, const llvm::DenseMap<StringAttr, FileAxis> &file) {
   auto bundle = cast<exec::StructType>(global.getType());
   int index = bundle.indexOf(field.name);
@@ -128,8 +128,18 @@ LogicalResult fieldsOf(exec::GlobalOp global, llvm::SmallVectorImpl<Field> &fiel
 
 } // namespace
 
+llvm::SmallVector<std::string> statesOf(Shared &shared) {
+  llvm::SmallVector<std::string> names;
+  for (auto global : shared.module.getOps<exec::GlobalOp>())
+    if (auto name = global->getAttrOfType<StringAttr>(nn::stateAttrName);
+        name && !llvm::is_contained(names, name.getValue()))
+      names.push_back(name.str());
+  return names;
+}
+
 FailureOr<std::vector<Parameter>> parametersOf(Shared &shared) {
   std::vector<Parameter> parameters;
+  const llvm::SmallVector<std::string> states = statesOf(shared);
   auto ties = shared.module->getAttrOfType<DictionaryAttr>("nn.ties");
   for (auto global : shared.module.getOps<exec::GlobalOp>()) {
     if (global.getKind() != "parameter")
@@ -148,13 +158,13 @@ FailureOr<std::vector<Parameter>> parametersOf(Shared &shared) {
       if (failed(layFile(global, field, parameter.fileShape, file)))
         return failure();
       parameter.weight = blockOf(global, field, file);
-      auto other = [&](const char *kind) {
-        auto found = shared.symbols.lookup<exec::GlobalOp>(fmt::format("{}.{}", kind, field.symbol));
+      auto other = [&](llvm::StringRef kind) {
+        auto found = shared.symbols.lookup<exec::GlobalOp>(fmt::format("{}.{}", kind.str(), field.symbol));
         return found && isa<exec::StructType>(found.getType()) ? blockOf(found, field, file) : Block();
       };
       parameter.gradient = other("gradients");
-      parameter.m = other("m");
-      parameter.v = other("v");
+      for (const std::string &state : states)
+        parameter.states.push_back(other(state));
       parameters.push_back(std::move(parameter));
     }
   }

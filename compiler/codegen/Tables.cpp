@@ -57,7 +57,7 @@ private:
 
   Shared &shared;
   Text out;
-  bool hasParameters = false, hasInputs = false;
+  bool hasParameters = false, hasStates = false, hasInputs = false;
 };
 
 //===-- mesh, parameters, inputs -------------------------------------------===//
@@ -99,10 +99,20 @@ LogicalResult TablesPrinter::parameters() {
       out.line(fmt::format(" .aliases = {{{}}},", cStrings(parameter.aliases)));
     out.line(fmt::format(" .weight = {},", blockText(parameter.weight)));
     out.line(fmt::format(" .gradient = {},", blockText(parameter.gradient)));
-    out.line(fmt::format(" .m = {},", blockText(parameter.m)));
-    out.line(fmt::format(" .v = {}}},", blockText(parameter.v)));
+    if (parameter.states.empty())
+      out.line(" .states = {}},");
+    for (auto [index, state] : llvm::enumerate(parameter.states)) {
+      bool isLast = index + 1 == parameter.states.size();
+      out.line((index == 0 ? " .states = {" : "            ") + blockText(state) + (isLast ? "}}," : ","));
+    }
   }
   out.close(";");
+  std::string states;
+  for (const std::string &name : statesOf(shared))
+    states += fmt::format("{}{{{}, {}}}", states.empty() ? "" : ", ", cString(name), name == nn::stateEma);
+  hasStates = !states.empty();
+  if (hasStates)
+    out.line(fmt::format("static constexpr rt::State states[] = {{{}}};", states), "whether it is saved");
   out.blank();
   return success();
 }
@@ -220,6 +230,7 @@ void TablesPrinter::program() {
   out.line(fmt::format(".groups = {},", shared.groups.empty() ? "{}" : "groupSpecs"));
   out.line(fmt::format(".arenaBytes = {},", bytes ? bytes.getInt() : 0), "the planned peak");
   out.line(fmt::format(".parameters = {},", hasParameters ? "parameters" : "{}"));
+  out.line(fmt::format(".states = {},", hasStates ? "states" : "{}"));
   out.line(fmt::format(".filePrefix = {},", cString(shared.recipe.filePrefix)));
   out.line(
       fmt::format(".ignoredTensors = {},", shared.recipe.ignoredTensors.empty() ? "{}" : "ignoredTensors"));

@@ -27,8 +27,11 @@ struct Parameter {
   std::string name;
   llvm::SmallVector<std::string> aliases; ///< names in files of weights that are tied to it
   llvm::SmallVector<int64_t> fileShape;
-  Block weight, gradient, m, v;
+  Block weight, gradient;
+  llvm::SmallVector<Block> states; ///< of the optimizer, as statesOf names them
 };
+/// The optimizer states that the program keeps, by name: `m`, `v`.
+llvm::SmallVector<std::string> statesOf(Shared &shared);
 mlir::FailureOr<std::vector<Parameter>> parametersOf(Shared &shared);
 
 } // namespace shardc::codegen

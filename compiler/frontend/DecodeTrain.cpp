@@ -34,6 +34,8 @@ public:
     decodeSchedule(*root.find("lr_schedule"));
     if (root.find("max_grad_norm")->isNumber())
       train.maxGradNorm = numberAt(root, "max_grad_norm");
+    if (const Node &ema = *root.find("ema"); ema.kind == Node::Kind::Map)
+      train.emaDecay = numberAt(ema, "decay");
     train.eval = periodic("eval", "batches");
     train.checkpoint = periodic("checkpoint", "keep");
     return diags.size() == before ? std::optional(std::move(train)) : std::nullopt;
@@ -57,10 +59,11 @@ private:
     const Name name = textAt(map, "name");
     const bool isSgd = name.value == "sgd";
     optimizer.kind = {isSgd ? Optimizer::Kind::Sgd : Optimizer::Kind::AdamW, name.at};
-    for (const char *key : {"betas", "eps"})
-      if (const Entry *entry = map.entry(key); isSgd && !entry->value.isDefault)
-        diags.error(entry->keyAt, fmt::format("'{}' has no meaning for sgd", key))
-            .note(name.at, "the optimizer is chosen here");
+    for (auto [key, ofSgd] : {std::pair("betas", false), {"eps", false}, {"momentum", true}})
+      if (const Entry *entry = map.entry(key); isSgd != ofSgd && !entry->value.isDefault)
+        diags.error(entry->keyAt, fmt::format("'{}' has no meaning for {}", key, name.value))
+            .note(name.at, name.at == map.at ? "the optimizer is adamw unless 'name' says otherwise"
+                                             : "the optimizer is chosen here");
     const Node &betas = *map.find("betas");
     if (betas.items.size() != 2) {
       diags.error(betas.at, fmt::format("'betas' must be 2 numbers, got {}", betas.items.size()));
@@ -70,6 +73,7 @@ private:
     optimizer.beta2 = {betas.items[1].number, betas.items[1].at};
     optimizer.lr = numberAt(map, "lr");
     optimizer.eps = numberAt(map, "eps");
+    optimizer.momentum = numberAt(map, "momentum");
     optimizer.weightDecay = numberAt(map, "weight_decay");
   }
 

@@ -64,7 +64,9 @@ struct Plan {
 struct Optimizer {
   enum class Kind { AdamW, Sgd };
   Located<Kind> kind;
-  Located<double> lr, beta1, beta2, eps, weightDecay;
+  Located<double> lr, weightDecay;
+  Located<double> beta1, beta2, eps; ///< of AdamW
+  Located<double> momentum;          ///< of SGD
 };
 
 struct LrSchedule {
@@ -92,6 +94,7 @@ struct Train {
   Optimizer optimizer;
   LrSchedule schedule;
   std::optional<Located<double>> maxGradNorm; ///< unset: no clipping
+  std::optional<Located<double>> emaDecay;    ///< of a moving average of the weights; unset: none is kept
   Located<int64_t> seed;
   std::optional<Periodic> eval, checkpoint;
 };

@@ -126,7 +126,7 @@ FailureOr<Comparison> shardc::interpreter::compareTraining(const OneDevice &one,
   Comparison comparison;
   auto compareState = [&](const std::string &when, const Data &state, const OneDevice::State &reference) {
     comparison.add("weight" + when, many.namesOf(state, kindParameter), reference.weights);
-    comparison.add("moment" + when, many.namesOf(state, kindOptimizerState), reference.moments);
+    comparison.add("state" + when, many.namesOf(state, kindOptimizerState), reference.states);
   };
   auto isDone = [&] { return options.stopWhenOff && !comparison.passes(); };
 

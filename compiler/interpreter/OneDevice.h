@@ -11,7 +11,7 @@ namespace shardc::interpreter {
 
 struct OneDevice {
   struct State {
-    NamedValues weights, moments;
+    NamedValues weights, states; // states: of the optimizer
   };
   struct Step {
     NamedValues scalars; // loss, gradient norm, learning rate

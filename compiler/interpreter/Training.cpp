@@ -199,8 +199,8 @@ NamedValues Training::namesOf(const Data &state, StringRef kind) {
   SmallVector<unsigned> wanted = argumentsOf(called, {kind});
   for (auto [position, index] : llvm::enumerate(wanted)) {
     std::string name = nameOfArgument(called, weights[position % weights.size()]);
-    if (wanted.size() > weights.size()) // both moments
-      name = (position < weights.size() ? "m of " : "v of ") + name;
+    if (auto state = called.getArgAttrOfType<StringAttr>(index, stateAttrName))
+      name = state.str() + " of " + name;
     flatten(name, called.getArgument(index).getLoc(), state[index - 1], called.getArgumentTypes()[index],
             values);
   }

@@ -104,7 +104,7 @@ def Exec_GlobalOp : Exec_Op<"global", [Symbol]> {
     `step`, `first_sample` (written by the runtime), `loss`, `count`, `grad_norm`, `learning_rate` (read by it).
     Discardable attributes: `nn.path`, `nn.file_prefix`, `nn.parameters` as in nn, `exec.placed`, the nn type with
     global sizes and placements, from which a manifest tells each rank's block; for an input `exec.microbatches`.
-    For an optimizer state `exec.state` is `m` or `v`.
+    Of an optimizer state `nn.state` says which: `m`, `v`, `momentum`, `ema`.
 
     Example: `exec.global @weights.h.0 "parameter" arena[4096] : !block`
     C1: memory. C2: the offset is a multiple of 64.

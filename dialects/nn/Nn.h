@@ -33,6 +33,11 @@ inline constexpr llvm::StringLiteral parametersAttrName = "nn.parameters";
 inline constexpr llvm::StringLiteral pathAttrName = "nn.path";
 inline constexpr llvm::StringLiteral filePrefixAttrName = "nn.file_prefix";
 
+/// Which optimizer state an argument or result of the step is: `m`, `v`, `momentum`, `ema`.
+inline constexpr llvm::StringLiteral stateAttrName = "nn.state";
+/// The moving average of the weights: they are what a run is for, so it is written beside them at the end.
+inline constexpr llvm::StringLiteral stateEma = "ema";
+
 /// The name in a location's NameLoc, or "": `q_proj` for `%q_proj`.
 llvm::StringRef nameOf(mlir::Location loc);
 

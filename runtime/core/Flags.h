@@ -12,7 +12,7 @@ struct Flags {
   std::string initFrom; // safetensors file with the first weights; empty: as the seed says
   std::string output;   // folder for the final weights; empty: not written
   std::string metrics;  // JSONL file; empty: none
-  std::string dump;     // folder for gradients of step 0, moments and weights at the end
+  std::string dump;     // folder for gradients of step 0, weights and optimizer state at the end
   std::string runDir;   // status pages
   bool quiet = false, evalOnly = false, checkArena = false, help = false;
 };

@@ -4,7 +4,7 @@
 // compiled) and three functions; main.cpp is `return rt::train(program, argc, argv)`.
 //
 //   arena of each rank, the same offsets on all of them:
-//   | weights | adam m | adam v | gradients | inputs | scalars | frames ... | <- arenaBytes, the planned peak
+//   | weights | optimizer state | gradients | inputs | scalars | frames ... | <- arenaBytes, the planned peak
 //
 // Here: descriptions only. Not here: MPI, oneDNN, anything that allocates.
 //
@@ -69,14 +69,21 @@ struct Block {
   List<BlockAxis, 8> axes;
 };
 
-/// One parameter, under the name and shape that it has in a Hugging Face file. Weight, gradient and moments
+/// What the optimizer keeps of each parameter from step to step.
+struct State {
+  const char *name;     // "m", "momentum", "ema"; of the file that --dump writes
+  bool isSaved = false; // beside the final weights, under their names
+};
+
+/// One parameter, under the name and shape that it has in a Hugging Face file. Weight, gradient and states
 /// are f32 and may be placed differently (ZeRO).
 struct Parameter {
   const char *name;
   List<std::int64_t, 4> fileShape;
   std::int64_t fileFirst = 0;    // first element of this parameter within the file's tensor (fused weights)
   List<const char *, 4> aliases; // names that a file may give it too: of weights that are tied to it
-  Block weight, gradient, m, v;
+  Block weight, gradient;
+  List<Block, 4> states; // as Program::states lists them
 };
 
 /// Token or label buffer of a whole step: microbatches x [local block of (batch, seq)], i32. Sample j of
@@ -131,6 +138,7 @@ struct Program {
   std::span<const GroupSpec> groups;
   std::int64_t arenaBytes; // the planned peak, per rank
   std::span<const Parameter> parameters;
+  std::span<const State> states;
   const char *filePrefix = "";                 // files may leave it out of their names
   std::span<const char *const> ignoredTensors; // names, or how names end, of tensors that are no weights
   std::span<const Input> inputs;
@@ -142,7 +150,7 @@ struct Program {
   Recipe recipe;
   std::span<const Operation> operations;
 
-  void (*init)(Context &); // weights, moments, whatever else must be set before step 0
+  void (*init)(Context &); // weights, optimizer state, whatever else must be set before step 0
   void (*run)(Context &);  // one optimizer step: all micro-batches, then the update
   void (*eval)(Context &); // forward of one micro-batch, in slot 0 of the inputs; weights untouched
 };

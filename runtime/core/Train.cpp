@@ -54,6 +54,8 @@ private:
   void write(const Scalar &scalar, std::int64_t value);
   void dumpGradients() const;
   void dumpState() const;
+  void saveStates(bool (*wanted)(const State &), const std::string &folder) const;
+  void saveResults(std::int64_t steps) const;
   void reportArena();
   void during(RuntimeOperation operation) { context.enter(operation); }
 
@@ -112,9 +114,10 @@ void Trainer::prepare() {
     if (world.rank() != 0)
       return;
     if (!flags.output.empty())
-      checkFolder(flags.output, weightBytes(program));
+      checkFolder(flags.output,
+                  (1 + std::ranges::count_if(program.states, &State::isSaved)) * weightBytes(program));
     if (!flags.dump.empty())
-      checkFolder(flags.dump, 4 * weightBytes(program));
+      checkFolder(flags.dump, (2 + std::ssize(program.states)) * weightBytes(program));
     progress.emplace(Progress::Options{.steps = flags.steps,
                                        .tokensPerStep = program.recipe.globalBatch * program.recipe.seqLen,
                                        .logEvery = flags.logEvery,
@@ -194,13 +197,31 @@ void Trainer::evaluate(std::int64_t stepsDone) {
 }
 
 void Trainer::dumpGradients() const {
-  saveTensors(world, program, &Parameter::gradient, flags.dump + "/gradients.safetensors");
+  saveTensors(world, program, gradientOf, flags.dump + "/gradients.safetensors");
 }
 
 void Trainer::dumpState() const {
-  saveTensors(world, program, &Parameter::m, flags.dump + "/m.safetensors");
-  saveTensors(world, program, &Parameter::v, flags.dump + "/v.safetensors");
-  saveTensors(world, program, &Parameter::weight, flags.dump + "/weights.safetensors");
+  saveStates([](const State &) { return true; }, flags.dump);
+  saveTensors(world, program, weightOf, flags.dump + "/weights.safetensors");
+}
+
+void Trainer::saveStates(bool (*wanted)(const State &), const std::string &folder) const {
+  for (int i = 0; i < std::ssize(program.states); ++i)
+    if (const State &state = program.states[i]; wanted(state))
+      saveTensors(world, program, stateOf(i), folder + "/" + state.name + ".safetensors");
+}
+
+/// What was trained. The average of no step at all is none.
+void Trainer::saveResults(std::int64_t steps) const {
+  saveTensors(world, program, weightOf, flags.output + "/model.safetensors");
+  if (steps > 0)
+    saveStates([](const State &state) { return state.isSaved; }, flags.output);
+  if (world.rank() != 0 || flags.quiet)
+    return;
+  std::printf("weights: %s/model.safetensors\n", flags.output.c_str());
+  for (const State &state : program.states)
+    if (state.isSaved && steps > 0)
+      std::printf("%s of the weights: %s/%s.safetensors\n", state.name, flags.output.c_str(), state.name);
 }
 
 // Rank by rank, so that the lines are in order.
@@ -262,11 +283,8 @@ int Trainer::run() {
                  std::to_string(done).c_str());
   if (!flags.dump.empty())
     dumpState();
-  if (!flags.output.empty() && !flags.evalOnly) {
-    saveTensors(world, program, &Parameter::weight, flags.output + "/model.safetensors");
-    if (world.rank() == 0 && !flags.quiet)
-      std::printf("weights: %s/model.safetensors\n", flags.output.c_str());
-  }
+  if (!flags.output.empty() && !flags.evalOnly)
+    saveResults(done);
   if (flags.checkArena)
     reportArena();
   setState(RankState::finished);

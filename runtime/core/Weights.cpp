@@ -46,11 +46,11 @@ struct FileTensor {
   std::vector<const Parameter *> parts;
 };
 
-std::vector<FileTensor> fileTensors(const Program &program, Block Parameter::*which) {
+std::vector<FileTensor> fileTensors(const Program &program, const BlockOf &which) {
   std::vector<FileTensor> tensors;
   std::map<std::string, std::size_t> byName;
   for (const Parameter &parameter : program.parameters) {
-    if ((parameter.*which).offset < 0)
+    if (which(parameter).offset < 0)
       continue;
     auto [at, isNew] = byName.try_emplace(parameter.name, tensors.size());
     if (isNew)
@@ -62,12 +62,12 @@ std::vector<FileTensor> fileTensors(const Program &program, Block Parameter::*wh
 
 class Collector {
 public:
-  Collector(World &world, const Program &program, Block Parameter::*which)
+  Collector(World &world, const Program &program, const BlockOf &which)
       : world(world), mesh(program.mesh), which(which), coordinates(coordinatesOf(mesh, world.rank())) {}
 
   /// On rank 0: the tensor's part of this parameter, into `file`.
   void collect(const Parameter &parameter, std::vector<float> &file) {
-    const Block &block = parameter.*which;
+    const Block &block = which(parameter);
     for (int rank = 0; rank < world.size(); ++rank) {
       const auto place = coordinatesOf(mesh, rank);
       if (!gives(block, place))
@@ -86,7 +86,7 @@ public:
 
   /// On a rank whose arena rank 0 does not see.
   void give(const Parameter &parameter) {
-    const Block &block = parameter.*which;
+    const Block &block = which(parameter);
     if (!gives(block, coordinates))
       return;
     const Block leaving = dense(block);
@@ -114,14 +114,14 @@ private:
 
   World &world;
   Mesh mesh;
-  Block Parameter::*which;
+  const BlockOf &which;
   std::vector<int> coordinates;
   std::vector<float> parcel;
 };
 
 /// On rank 0. A failure to write is thrown at the end: until then the other nodes want to get rid of their
 /// blocks.
-void collectAndWrite(World &world, const Program &program, Block Parameter::*which, const std::string &path) {
+void collectAndWrite(World &world, const Program &program, const BlockOf &which, const std::string &path) {
   const auto tensors = fileTensors(program, which);
   std::exception_ptr failure;
   auto attempt = [&](auto &&write) {
@@ -154,7 +154,7 @@ void collectAndWrite(World &world, const Program &program, Block Parameter::*whi
 
 } // namespace
 
-void saveTensors(World &world, const Program &program, Block Parameter::*which, const std::string &path) {
+void saveTensors(World &world, const Program &program, const BlockOf &which, const std::string &path) {
   world.agree(0); // all ranks are done with what they wrote
   world.together([&] {
     if (world.rank() == 0)
@@ -170,7 +170,7 @@ void saveTensors(World &world, const Program &program, Block Parameter::*which, 
 
 std::int64_t weightBytes(const Program &program) {
   Index bytes = 0;
-  for (const FileTensor &tensor : fileTensors(program, &Parameter::weight))
+  for (const FileTensor &tensor : fileTensors(program, weightOf))
     bytes += elementsOf(tensor.parts[0]->fileShape) * static_cast<Index>(sizeof(float));
   return bytes;
 }

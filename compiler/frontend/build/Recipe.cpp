@@ -82,10 +82,15 @@ DictionaryAttr buildRecipe(MLIRContext &context, const Job &job) {
 
   const Optimizer &optimizer = job.train.optimizer;
   const char *optimizerName = optimizer.kind.value == Optimizer::Kind::AdamW ? "adamw" : "sgd";
-  DictionaryAttr optimizerAttr = builder.getDictionaryAttr(
-      {entry("name", builder.getStringAttr(optimizerName)), entry("lr", real(optimizer.lr.value)),
-       entry("beta1", real(optimizer.beta1.value)), entry("beta2", real(optimizer.beta2.value)),
-       entry("eps", real(optimizer.eps.value)), entry("weight_decay", real(optimizer.weightDecay.value))});
+  NamedAttrList optimizerAttrs;
+  optimizerAttrs.set("name", builder.getStringAttr(optimizerName));
+  optimizerAttrs.set("lr", real(optimizer.lr.value));
+  optimizerAttrs.set("beta1", real(optimizer.beta1.value));
+  optimizerAttrs.set("beta2", real(optimizer.beta2.value));
+  optimizerAttrs.set("eps", real(optimizer.eps.value));
+  optimizerAttrs.set("weight_decay", real(optimizer.weightDecay.value));
+  if (optimizer.momentum.value != 0)
+    optimizerAttrs.set("momentum", real(optimizer.momentum.value));
 
   const LrSchedule &schedule = job.train.schedule;
   const char *scheduleName = "constant";
@@ -96,14 +101,19 @@ DictionaryAttr buildRecipe(MLIRContext &context, const Job &job) {
                                  entry("warmup_steps", whole(schedule.warmupSteps.value)),
                                  entry("min_lr", real(schedule.minLr.value))});
 
-  return builder.getDictionaryAttr(
-      {entry("microbatches", whole(job.plan.microbatches.value)),
-       entry("global_batch_size", whole(job.train.globalBatchSize.value)),
-       entry("seq_len", whole(job.train.seqLen.value)), entry("steps", whole(job.train.steps.value)),
-       entry("seed", whole(job.train.seed.value)), entry("optimizer", optimizerAttr),
-       entry("lr_schedule", scheduleAttr),
-       entry("max_grad_norm", real(job.train.maxGradNorm ? job.train.maxGradNorm->value : 0.0)),
-       entry("eval_batches", whole(job.train.eval ? job.train.eval->count.value : 0))});
+  NamedAttrList recipe;
+  recipe.set("microbatches", whole(job.plan.microbatches.value));
+  recipe.set("global_batch_size", whole(job.train.globalBatchSize.value));
+  recipe.set("seq_len", whole(job.train.seqLen.value));
+  recipe.set("steps", whole(job.train.steps.value));
+  recipe.set("seed", whole(job.train.seed.value));
+  recipe.set("optimizer", optimizerAttrs.getDictionary(&context));
+  recipe.set("lr_schedule", scheduleAttr);
+  recipe.set("max_grad_norm", real(job.train.maxGradNorm ? job.train.maxGradNorm->value : 0.0));
+  recipe.set("eval_batches", whole(job.train.eval ? job.train.eval->count.value : 0));
+  if (job.train.emaDecay)
+    recipe.set("ema_decay", real(job.train.emaDecay->value));
+  return recipe.getDictionary(&context);
 }
 
 } // namespace shardc::frontend::build

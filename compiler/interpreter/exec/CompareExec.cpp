@@ -71,7 +71,7 @@ LogicalResult Judgement::compareKind(const std::string &what, StringRef kind, co
 
 LogicalResult Judgement::compareState(const std::string &when, const OneDevice::State &references) {
   return failure(failed(compareKind("weight" + when, nn::kindParameter, references.weights)) ||
-                 failed(compareKind("moment" + when, nn::kindOptimizerState, references.moments)));
+                 failed(compareKind("state" + when, nn::kindOptimizerState, references.states)));
 }
 
 /// A gradient that the program has no use for after its last sum is not kept.

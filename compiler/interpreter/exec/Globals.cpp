@@ -87,8 +87,8 @@ LogicalResult checkPlaced(GlobalOp global, const nn::Shard &shard, BufferType ty
 std::string nameOfState(GlobalOp global) {
   auto path = global->getAttrOfType<StringAttr>("nn.path");
   std::string name = path ? path.getValue().str() : global.getSymName().str();
-  if (global.getKind() == "optimizer_state")
-    name = global.getSymName().take_front(1).str() + " of " + name;
+  if (auto state = global->getAttrOfType<StringAttr>(nn::stateAttrName))
+    name = state.str() + " of " + name;
   return name;
 }
 

@@ -33,19 +33,13 @@ StringRef stringIn(DictionaryAttr attributes, StringRef name) {
   return text ? text.getValue() : StringRef();
 }
 
-/// Names globals of arguments or of results, in order.
-struct EntryNames {
-  llvm::StringMap<int> statesOf; // path -> optimizer states seen
-
-  /// `parameters.h.0`; an optimizer's first state of a path is `m`, its second `v`.
-  std::string nameOf(DictionaryAttr attributes, StringRef kind) {
-    StringRef path = stringIn(attributes, nn::pathAttrName);
-    std::string where = path.empty() ? "main" : path.str();
-    if (kind == nn::kindParameter)
-      return "parameters." + where;
-    return (statesOf[where]++ == 0 ? "m." : "v.") + where;
-  }
-};
+/// What a weight's or an optimizer state's global is called, `parameters.h.0` or `m.h.0`; empty for a state
+/// that does not say which it is.
+std::string nameOfGlobal(DictionaryAttr attributes, StringRef kind) {
+  StringRef path = stringIn(attributes, nn::pathAttrName);
+  StringRef what = kind == nn::kindParameter ? "parameters" : stringIn(attributes, nn::stateAttrName);
+  return what.empty() ? "" : (what + "." + (path.empty() ? "main" : path)).str();
+}
 
 /// The scalars that an entry takes and returns, in order.
 StringRef scalarArgument(StringRef entry) {
@@ -60,7 +54,7 @@ StringRef scalarResult(StringRef entry, unsigned number) {
 /// Notes on a global what a manifest needs: where it comes from in the model, and how it is placed.
 static void annotate(GlobalOp global, DictionaryAttr attributes, Type placed) {
   global->setAttr("exec.placed", TypeAttr::get(placed));
-  for (StringRef name : {nn::pathAttrName, nn::filePrefixAttrName, nn::parametersAttrName})
+  for (StringRef name : {nn::pathAttrName, nn::filePrefixAttrName, nn::parametersAttrName, nn::stateAttrName})
     if (Attribute value = attributes ? attributes.get(name) : Attribute())
       global->setAttr(name, value);
 }
@@ -69,7 +63,16 @@ LogicalResult FunctionLowering::declareEntry() {
   auto address = [&](GlobalOp global, Location loc) -> Value {
     return builder.create<AddressOp>(loc, global.getType(), global.getSymName());
   };
-  EntryNames argumentNames, resultNames;
+  auto stored = [&](DictionaryAttr attributes, StringRef kind, Type placed, Location loc) -> GlobalOp {
+    std::string name = nameOfGlobal(attributes, kind);
+    if (name.empty()) {
+      func.emitOpError() << "has an optimizer state without '" << nn::stateAttrName << "'";
+      return {};
+    }
+    GlobalOp global = program.global(name, kind, types.lower(placed), loc);
+    annotate(global, attributes, placed);
+    return global;
+  };
   for (BlockArgument argument : func.getBody().getArguments()) {
     DictionaryAttr attributes = attributesAt(func.getArgAttrs(), argument.getArgNumber());
     StringRef kind = stringIn(attributes, nn::kindAttrName);
@@ -79,8 +82,9 @@ LogicalResult FunctionLowering::declareEntry() {
       StringRef name = scalarArgument(func.getSymName());
       global = program.global(("scalars." + name).str(), name, type, argument.getLoc());
     } else {
-      global = program.global(argumentNames.nameOf(attributes, kind), kind, type, argument.getLoc());
-      annotate(global, attributes, argument.getType());
+      global = stored(attributes, kind, argument.getType(), argument.getLoc());
+      if (!global)
+        return failure();
     }
     for (auto [index, pointer] : llvm::enumerate(pointersOf(address(global, argument.getLoc())))) {
       where[{argument, index}] = pointer;
@@ -104,8 +108,9 @@ LogicalResult FunctionLowering::declareEntry() {
     Type type = types.lower(func.getResultTypes()[index]);
     GlobalOp global;
     if (kind == nn::kindParameter || kind == nn::kindOptimizerState) {
-      global = program.global(resultNames.nameOf(attributes, kind), kind, type, returned[index].getLoc());
-      annotate(global, attributes, func.getResultTypes()[index]);
+      global = stored(attributes, kind, func.getResultTypes()[index], returned[index].getLoc());
+      if (!global)
+        return failure();
     } else {
       StringRef name = scalarResult(func.getSymName(), scalars++);
       global = program.global(("scalars." + name).str(), name, type, returned[index].getLoc());

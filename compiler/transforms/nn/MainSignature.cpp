@@ -102,18 +102,21 @@ void MainSignature::addGradients(SmallVectorImpl<Slot> &slots) const {
         slotOf(instance, kindGradient, instance.with("gradients"), instance.functions->gradients));
 }
 
-void MainSignature::addMoments(SmallVectorImpl<Slot> &slots) const {
-  if (!recipe.hasMoments)
-    return;
-  for (StringRef moment : {"m", "v"})
-    for (const Instance &instance : instances)
-      slots.push_back(slotOf(instance, kindOptimizerState, instance.with(moment), instance.functions->state));
+void MainSignature::addStates(SmallVectorImpl<Slot> &slots) const {
+  for (StringRef state : recipe.states())
+    for (const Instance &instance : instances) {
+      Slot slot = slotOf(instance, kindOptimizerState, instance.with(state), instance.functions->state);
+      NamedAttrList attrs(slot.attrs);
+      attrs.set(stateAttrName, StringAttr::get(slot.type.getContext(), state));
+      slot.attrs = attrs.getDictionary(slot.type.getContext());
+      slots.push_back(slot);
+    }
 }
 
 SmallVector<DictionaryAttr> MainSignature::stateAttrs() const {
   SmallVector<Slot> slots;
   addParameters(slots);
-  addMoments(slots);
+  addStates(slots);
   return llvm::map_to_vector(slots, [](const Slot &slot) { return slot.attrs; });
 }
 

@@ -37,9 +37,9 @@ public:
   void addInputs(llvm::SmallVectorImpl<Slot> &slots);
   void addParameters(llvm::SmallVectorImpl<Slot> &slots) const;
   void addGradients(llvm::SmallVectorImpl<Slot> &slots) const;
-  /// m of every instance, then v; nothing for an optimizer without moments.
-  void addMoments(llvm::SmallVectorImpl<Slot> &slots) const;
-  /// Attributes of weights, m and v as results.
+  /// Each state of the recipe, of every instance: m of all, then v.
+  void addStates(llvm::SmallVectorImpl<Slot> &slots) const;
+  /// Attributes of weights and states as results.
   llvm::SmallVector<mlir::DictionaryAttr> stateAttrs() const;
 
   /// @main's arguments in its order; a null key leaves it out.

@@ -2,6 +2,8 @@
 
 #include "compiler/transforms/nn/Recipe.h"
 
+#include "dialects/nn/Nn.h"
+
 #include "mlir/IR/BuiltinAttributes.h"
 
 using namespace mlir;
@@ -25,6 +27,10 @@ struct Reader {
     auto value = get<IntegerAttr>(dictionary, name);
     return value ? value.getInt() : 1;
   }
+  /// An entry of what not every recipe has.
+  std::optional<double> optional(DictionaryAttr dictionary, StringRef name) {
+    return dictionary && dictionary.contains(name) ? std::optional(number(dictionary, name)) : std::nullopt;
+  }
   double number(DictionaryAttr dictionary, StringRef name) {
     auto value = get<FloatAttr>(dictionary, name);
     return value ? value.getValueAsDouble() : 0;
@@ -41,6 +47,17 @@ struct Reader {
 };
 } // namespace
 
+SmallVector<StringRef> Recipe::states() const {
+  SmallVector<StringRef> names;
+  if (isAdamW)
+    names.append({"m", "v"});
+  else if (momentum != 0)
+    names.push_back("momentum");
+  if (emaDecay)
+    names.push_back(stateEma);
+  return names;
+}
+
 FailureOr<Recipe> Recipe::read(ModuleOp module) {
   auto all = module->getAttrOfType<DictionaryAttr>("nn.recipe");
   if (!all)
@@ -52,12 +69,14 @@ FailureOr<Recipe> Recipe::read(ModuleOp module) {
   recipe.steps = reader.integer(all, "steps");
   recipe.maxGradNorm = reader.number(all, "max_grad_norm");
   auto optimizer = reader.get<DictionaryAttr>(all, "optimizer");
-  recipe.hasMoments = reader.oneOf(optimizer, "name", {"adamw", "sgd"}) == "adamw";
+  recipe.isAdamW = reader.oneOf(optimizer, "name", {"adamw", "sgd"}) == "adamw";
   recipe.lr = reader.number(optimizer, "lr");
   recipe.weightDecay = reader.number(optimizer, "weight_decay");
-  recipe.beta1 = recipe.hasMoments ? reader.number(optimizer, "beta1") : 0;
-  recipe.beta2 = recipe.hasMoments ? reader.number(optimizer, "beta2") : 0;
-  recipe.eps = recipe.hasMoments ? reader.number(optimizer, "eps") : 0;
+  recipe.beta1 = recipe.isAdamW ? reader.number(optimizer, "beta1") : 0;
+  recipe.beta2 = recipe.isAdamW ? reader.number(optimizer, "beta2") : 0;
+  recipe.eps = recipe.isAdamW ? reader.number(optimizer, "eps") : 0;
+  recipe.momentum = recipe.isAdamW ? 0 : reader.optional(optimizer, "momentum").value_or(0);
+  recipe.emaDecay = reader.optional(all, "ema_decay");
   auto schedule = reader.get<DictionaryAttr>(all, "lr_schedule");
   recipe.schedule = reader.oneOf(schedule, "name", {"constant", "linear", "cosine"});
   recipe.warmupSteps = reader.integer(schedule, "warmup_steps");

@@ -7,7 +7,7 @@
 //
 //   @micro(inputs, weights.., gradients.., loss, count, key) -> gradients.., loss, count     += one
 //   micro-batch
-//   @step(step, weights.., m.., v..) -> weights.., m.., v.., loss, grad_norm, lr
+//   @step(step, weights.., m.., v..) -> weights.., m.., v.., loss, grad_norm, lr    or other states than m, v
 //   @eval(first_sample, weights..) -> sum of the loss, count of labels
 //   @init() -> weights.., m.., v..
 //
@@ -255,7 +255,7 @@ Value StepWriter::writeSquare(OpBuilder &builder, ValueRange gradients) {
 void StepWriter::writeStep() {
   SmallVector<Slot> slots = {{scalarI64(context), "step", {}}};
   signature.addParameters(slots);
-  signature.addMoments(slots);
+  signature.addStates(slots);
   FuncOp func = startFunction(symbols, loc, "step", slots);
   OpBuilder builder = OpBuilder::atBlockEnd(&func.getBody().front());
   size_t count = signature.getInstances().size();
@@ -266,20 +266,20 @@ void StepWriter::writeStep() {
   ValueRange gradients = sums.take_front(count);
   Value loss = sums[count], labelCount = sums[count + 1];
   Value norm = writeNorm(builder, loc, writeSquare(builder, gradients), labelCount);
-  StepScalars scalars;
-  scalars.scale = writeScale(builder, loc, recipe, norm, labelCount);
-  scalars.lr = writeLearningRate(builder, loc, recipe, step);
-  writeCorrections(builder, loc, recipe, step, scalars);
+  Value scale = writeScale(builder, loc, recipe, norm, labelCount);
+  Value lr = writeLearningRate(builder, loc, recipe, step);
+  SmallVector<Value> scalars = {scale, lr};
+  llvm::append_range(scalars, writeStateScalars(builder, loc, recipe, step));
 
   SmallVector<Value> results(state.size());
   for (auto [index, instance] : llvm::enumerate(signature.getInstances())) {
     SmallVector<Value> operands = {state[index], gradients[index]};
-    for (size_t moment = index + count; moment < state.size(); moment += count)
-      operands.push_back(state[moment]);
-    llvm::append_range(operands, scalars.all());
     SmallVector<std::string> names = {"new_" + instance.name};
-    if (recipe.hasMoments)
-      names.append({"new_" + instance.with("m"), "new_" + instance.with("v")});
+    for (auto [part, name] : llvm::enumerate(recipe.states())) {
+      operands.push_back(state[index + (part + 1) * count]);
+      names.push_back("new_" + instance.with(name));
+    }
+    llvm::append_range(operands, scalars);
     auto call = builder.create<CallOp>(namedAll(loc, names), instance.functions->update, operands);
     for (auto [part, result] : llvm::enumerate(call.getResults()))
       results[index + part * count] = result;
@@ -287,7 +287,7 @@ void StepWriter::writeStep() {
   Value meanLoss = scalar(builder, "mean_loss", {loss, labelCount}, [](ScalarMath s, ValueRange in) {
     return s.div(in[0], s.max(in[1], s.number(1)));
   });
-  results.append({meanLoss, norm, scalars.lr});
+  results.append({meanLoss, norm, lr});
   finishFunction(func, results, signature.stateAttrs());
 }
 
@@ -308,9 +308,9 @@ void StepWriter::writeInit() {
     results.push_back(
         builder.create<CallOp>(nameLoc(instance.name), instance.functions->init, child).getResult(0));
   }
-  SmallVector<Slot> moments;
-  signature.addMoments(moments);
-  llvm::append_range(results, zeros(builder, llvm::map_to_vector(moments, [](const Slot &slot) {
+  SmallVector<Slot> states;
+  signature.addStates(states);
+  llvm::append_range(results, zeros(builder, llvm::map_to_vector(states, [](const Slot &slot) {
                                       return cast<BundleType>(slot.type);
                                     })));
   finishFunction(func, results, signature.stateAttrs());

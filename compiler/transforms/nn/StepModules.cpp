@@ -1,7 +1,9 @@
 //===- StepModules.cpp - update, norm and first weights of a module's bundle ---===//
 //
 // The optimizer is torch.optim.AdamW: decay first and apart from the gradient, both moments corrected for
-// their zero start. sgd is torch.optim.SGD without momentum: decay is added to the gradient.
+// their zero start; or torch.optim.SGD: decay is added to the gradient, and momentum adds up what then moves
+// the weights. The moving average of the weights is torch.optim.swa_utils' ema_avg: the weights after the
+// first step, then a share of the weights after each.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,8 +54,10 @@ private:
   FuncOp writeUpdate();
   FuncOp writeInit();
   Value withoutPadding(OpBuilder &builder, Value value);
-  SmallVector<Value> adamw(ScalarMath s, ValueRange in, bool decays) const;
-  SmallVector<Value> sgd(ScalarMath s, ValueRange in, bool decays) const;
+  using Named = llvm::StringMap<Value>;
+  /// The new weight; replaces the optimizer's states among `in`, what is there by name (g is the gradient).
+  Value adamw(ScalarMath s, Named &in, bool decays) const;
+  Value sgd(ScalarMath s, Named &in, bool decays) const;
 
   SymbolTable &symbols;
   Location loc;
@@ -88,39 +92,40 @@ FuncOp Writer::writeSquaredNorm() {
   return func;
 }
 
-/// in: weight, gradient, m, v, scale, lr, correction1, correction2
-SmallVector<Value> Writer::adamw(ScalarMath s, ValueRange in, bool decays) const {
-  Value gradient = s.mul(in[1], in[4]), lr = in[5];
-  Value m = s.add(s.mul(s.number(recipe.beta1), in[2]), s.mul(s.number(1 - recipe.beta1), gradient));
-  Value v = s.add(s.mul(s.number(recipe.beta2), in[3]),
-                  s.mul(s.number(1 - recipe.beta2), s.mul(gradient, gradient)));
-  Value weight = in[0];
+Value Writer::adamw(ScalarMath s, Named &in, bool decays) const {
+  Value gradient = s.mul(in["g"], in["scale"]), lr = in["lr"], weight = in["w"];
+  Value &m = in["m"], &v = in["v"];
+  m = s.add(s.mul(s.number(recipe.beta1), m), s.mul(s.number(1 - recipe.beta1), gradient));
+  v = s.add(s.mul(s.number(recipe.beta2), v), s.mul(s.number(1 - recipe.beta2), s.mul(gradient, gradient)));
   if (decays && recipe.weightDecay != 0)
     weight = s.mul(weight, s.sub(s.number(1), s.mul(lr, s.number(recipe.weightDecay))));
-  Value denominator = s.add(s.div(s.sqrt(v), in[7]), s.number(recipe.eps));
-  weight = s.sub(weight, s.mul(s.div(lr, in[6]), s.div(m, denominator)));
-  return {weight, m, v};
+  Value denominator = s.add(s.div(s.sqrt(v), in["correction2"]), s.number(recipe.eps));
+  return s.sub(weight, s.mul(s.div(lr, in["correction1"]), s.div(m, denominator)));
 }
 
-/// in: weight, gradient, scale, lr
-SmallVector<Value> Writer::sgd(ScalarMath s, ValueRange in, bool decays) const {
-  Value gradient = s.mul(in[1], in[2]);
+Value Writer::sgd(ScalarMath s, Named &in, bool decays) const {
+  Value step = s.mul(in["g"], in["scale"]);
   if (decays && recipe.weightDecay != 0)
-    gradient = s.add(gradient, s.mul(s.number(recipe.weightDecay), in[0]));
-  return {s.sub(in[0], s.mul(in[3], gradient))};
+    step = s.add(step, s.mul(s.number(recipe.weightDecay), in["w"]));
+  if (recipe.momentum != 0)
+    step = in["momentum"] = s.add(s.mul(s.number(recipe.momentum), in["momentum"]), step);
+  return s.sub(in["w"], s.mul(in["lr"], step));
 }
 
+/// One map for each weight: the weight and its states after the step.
 FuncOp Writer::writeUpdate() {
   DictionaryAttr isState = kindAttrs(context, kindOptimizerState);
   DictionaryAttr isParameter = kindAttrs(context, kindParameter);
+  SmallVector<StringRef> states = recipe.states(), names = {"w", "g"}; // of a map's arguments
+  llvm::append_range(names, states);
+  llvm::append_range(names, scalarNames(recipe));
   SmallVector<Slot> slots = {{weights, "weights", isParameter},
                              {gradients, "gradients", kindAttrs(context, kindGradient)}};
-  if (recipe.hasMoments)
-    slots.append({{state, "m", isState}, {state, "v", isState}});
-  unsigned firstScalar = slots.size();
-  for (StringRef scalar : {"scale", "lr", "correction1", "correction2"})
-    if (recipe.hasMoments || !scalar.starts_with("correction"))
-      slots.push_back({scalarF32(context), scalar.str(), {}});
+  for (StringRef name : states)
+    slots.push_back({state, name.str(), isState});
+  const size_t firstScalar = slots.size();
+  for (StringRef name : scalarNames(recipe))
+    slots.push_back({scalarF32(context), name.str(), {}});
   FuncOp func = start("_update", slots);
 
   OpBuilder builder = OpBuilder::atBlockEnd(&func.getBody().front());
@@ -128,7 +133,7 @@ FuncOp Writer::writeUpdate() {
   for (BlockArgument argument : func.getArguments().take_front(firstScalar))
     bundles.push_back(unpack(builder, argument));
   ValueRange scalars = func.getArguments().drop_front(firstScalar);
-  SmallVector<SmallVector<Value>> updated(firstScalar - 1); // all but the gradients
+  SmallVector<SmallVector<Value>> updated(1 + states.size());
   unsigned floatField = 0;
   for (auto [index, weight] : llvm::enumerate(bundles[0])) {
     if (!carriesGradient(weight.getType())) { // what is not trained stays
@@ -143,13 +148,18 @@ FuncOp Writer::writeUpdate() {
     bool decays = parameters[index].getDecay().getValue();
     SmallVector<Type> types(updated.size(), weight.getType());
     auto write = [&](ScalarMath s, ValueRange in) {
-      return recipe.hasMoments ? adamw(s, in, decays) : sgd(s, in, decays);
+      Named values;
+      for (auto [name, value] : llvm::zip_equal(names, in))
+        values[name] = value;
+      SmallVector<Value> results = {recipe.isAdamW ? adamw(s, values, decays) : sgd(s, values, decays)};
+      if (Value &ema = values[stateEma]; recipe.emaDecay)
+        ema = s.add(ema, s.mul(values["ema_share"], s.sub(results[0], ema)));
+      for (StringRef name : states)
+        results.push_back(values[name]);
+      return results;
     };
     MapOp map = writeMap(builder, fieldLoc(weights.getFields()[index].getValue()), types, operands, write);
-    static constexpr StringLiteral moments[] = {"w", "g", "m", "v", "scale", "lr", "c1", "c2"};
-    static constexpr StringLiteral plain[] = {"w", "g", "scale", "lr"};
-    ArrayRef<StringLiteral> names = recipe.hasMoments ? ArrayRef<StringLiteral>(moments) : plain;
-    for (auto [argument, name] : llvm::zip(map.getBody().getArguments(), names))
+    for (auto [argument, name] : llvm::zip_equal(map.getBody().getArguments(), names))
       argument.setLoc(named(loc, name));
     for (auto [bundle, result] : llvm::zip(updated, map.getResults()))
       bundle.push_back(result);
@@ -157,8 +167,8 @@ FuncOp Writer::writeUpdate() {
   SmallVector<Value> results = {
       builder.create<PackOp>(named(loc, "weights"), weights, updated[0]).getResult()};
   SmallVector<DictionaryAttr> attrs = {isParameter};
-  for (unsigned moment = 1; moment < updated.size(); ++moment) {
-    results.push_back(builder.create<PackOp>(named(loc, moment == 1 ? "m" : "v"), state, updated[moment]));
+  for (auto [name, fields] : llvm::zip_equal(states, llvm::drop_begin(updated))) {
+    results.push_back(builder.create<PackOp>(named(loc, name), state, fields));
     attrs.push_back(isState);
   }
   finishFunction(func, results, attrs);

@@ -10,7 +10,7 @@ namespace nn {
 struct ModuleFunctions {
   BundleType weights, gradients, state;
   FuncOp squaredNorm; // (gradients) -> f32[]
-  FuncOp update;      // (weights, gradients, [m, v,] scalars) -> (weights [, m, v])
+  FuncOp update;      // (weights, gradients, states.., scalars) -> (weights, states..)
   FuncOp init;        // (key) -> weights
 };
 

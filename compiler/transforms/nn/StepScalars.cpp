@@ -17,11 +17,13 @@ NamedTensorType nn::scalarI64(MLIRContext *context) {
   return NamedTensorType::get(IntegerType::get(context, 64), {});
 }
 
-SmallVector<Value> StepScalars::all() const {
-  SmallVector<Value> values = {scale, lr};
-  if (correction1)
-    values.append({correction1, correction2});
-  return values;
+SmallVector<StringRef> nn::scalarNames(const Recipe &recipe) {
+  SmallVector<StringRef> names = {"scale", "lr"};
+  if (recipe.isAdamW)
+    names.append({"correction1", "correction2"});
+  if (recipe.emaDecay)
+    names.push_back("ema_share");
+  return names;
 }
 
 /// From lr at the end of the warm-up to min_lr at the last step.
@@ -75,24 +77,38 @@ Value nn::writeScale(OpBuilder &builder, Location loc, const Recipe &recipe, Val
       .getResult(0);
 }
 
-void nn::writeCorrections(OpBuilder &builder, Location loc, const Recipe &recipe, Value step,
-                          StepScalars &scalars) {
-  if (!recipe.hasMoments)
-    return;
-  // 1 - beta^t = -expm1(t ln beta), which keeps its digits where beta^t is close to 1.
-  auto power = [](ScalarMath s, Value t, double beta) {
-    return s.op<arith::NegFOp>(s.op<math::ExpM1Op>(s.mul(t, s.number(std::log(beta)))));
-  };
-  Type type = scalarF32(loc.getContext());
-  auto correction = [&](StringRef name, double beta, bool root) {
-    return writeMap(builder, named(loc, name), TypeRange(type), step,
-                    [&](ScalarMath s, ValueRange in) -> SmallVector<Value> {
+/// 1 - beta^t, or its root, in step t = step + 1.
+static Value writeCorrection(OpBuilder &builder, Location loc, Value step, double beta, bool root) {
+  return writeMap(builder, loc, TypeRange(scalarF32(loc.getContext())), step,
+                  [&](ScalarMath s, ValueRange in) -> SmallVector<Value> {
+                    Value rest = s.number(1);
+                    if (beta > 0) { // as -expm1(t ln beta), which keeps its digits where beta^t is close to 1
                       Value t = s.add(s.toFloat(in[0]), s.number(1));
-                      Value rest = beta > 0 ? power(s, t, beta) : s.number(1);
-                      return {root ? s.sqrt(rest) : rest};
-                    })
-        .getResult(0);
-  };
-  scalars.correction1 = correction("correction1", recipe.beta1, /*root=*/false);
-  scalars.correction2 = correction("correction2", recipe.beta2, /*root=*/true);
+                      rest = s.op<arith::NegFOp>(s.op<math::ExpM1Op>(s.mul(t, s.number(std::log(beta)))));
+                    }
+                    return {root ? s.sqrt(rest) : rest};
+                  })
+      .getResult(0);
+}
+
+/// 1 in the first step, which leaves what the average was before out of it; then 1 - decay.
+static Value writeEmaShare(OpBuilder &builder, Location loc, Value step, double decay) {
+  return writeMap(builder, loc, TypeRange(scalarF32(loc.getContext())), step,
+                  [&](ScalarMath s, ValueRange in) -> SmallVector<Value> {
+                    Value isFirst =
+                        s.builder.create<arith::CmpIOp>(s.loc, arith::CmpIPredicate::eq, in[0], s.integer(0));
+                    return {
+                        s.builder.create<arith::SelectOp>(s.loc, isFirst, s.number(1), s.number(1 - decay))};
+                  })
+      .getResult(0);
+}
+
+SmallVector<Value> nn::writeStateScalars(OpBuilder &builder, Location loc, const Recipe &recipe, Value step) {
+  SmallVector<Value> scalars;
+  if (recipe.isAdamW)
+    scalars = {writeCorrection(builder, named(loc, "correction1"), step, recipe.beta1, /*root=*/false),
+               writeCorrection(builder, named(loc, "correction2"), step, recipe.beta2, /*root=*/true)};
+  if (recipe.emaDecay)
+    scalars.push_back(writeEmaShare(builder, named(loc, "ema_share"), step, *recipe.emaDecay));
+  return scalars;
 }

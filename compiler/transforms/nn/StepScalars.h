@@ -12,13 +12,12 @@ namespace nn {
 NamedTensorType scalarF32(mlir::MLIRContext *context);
 NamedTensorType scalarI64(mlir::MLIRContext *context);
 
-/// The scalars that every update of a step reads.
-struct StepScalars {
-  mlir::Value scale;                    // of the gradients: clip / count
-  mlir::Value lr;                       // of this step
-  mlir::Value correction1, correction2; // 1 - beta1^t and sqrt(1 - beta2^t); null without moments
-  llvm::SmallVector<mlir::Value> all() const;
-};
+/// What each update of a step reads, in this order:
+///   scale                     of the gradients: clip / count
+///   lr                        of this step
+///   correction1, correction2  of AdamW: 1 - beta1^t and sqrt(1 - beta2^t)
+///   ema_share                 of the moving average: what a step's weights have in it
+llvm::SmallVector<llvm::StringRef> scalarNames(const Recipe &recipe);
 
 /// Learning rate after `step` steps: warm-up, then the schedule.
 mlir::Value writeLearningRate(mlir::OpBuilder &builder, mlir::Location loc, const Recipe &recipe,
@@ -31,8 +30,8 @@ mlir::Value writeNorm(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value 
 mlir::Value writeScale(mlir::OpBuilder &builder, mlir::Location loc, const Recipe &recipe, mlir::Value norm,
                        mlir::Value count);
 
-/// The bias corrections of Adam for the step after `step` steps.
-void writeCorrections(mlir::OpBuilder &builder, mlir::Location loc, const Recipe &recipe, mlir::Value step,
-                      StepScalars &scalars);
+/// All but the scale and the learning rate, for the step after `step` steps.
+llvm::SmallVector<mlir::Value> writeStateScalars(mlir::OpBuilder &builder, mlir::Location loc,
+                                                 const Recipe &recipe, mlir::Value step);
 
 } // namespace nn

@@ -15,7 +15,7 @@
 !F = !exec.buffer<f32[]>
 !mlp = !exec.struct<mlp, up.weight: f32[mlp=3, embed=8], gate.weight: f32[mlp=3, embed=8], down.weight: f32[embed=8, mlp=3]>
 
-module attributes {exec.mesh = #exec.mesh<dp=2, tp=2>, exec.arena_bytes = 2048 : i64, exec.frame_base = 1024 : i64} {
+module attributes {exec.mesh = #exec.mesh<dp=2, tp=2>, exec.arena_bytes = 2432 : i64, exec.frame_base = 1408 : i64} {
 exec.global @scalars.step "step" arena[0] : !S
 exec.global @scalars.loss "loss" arena[64] : !F
 exec.global @scalars.count "count" arena[128] : !F
@@ -25,7 +25,8 @@ exec.global @parameters.h.0 "parameter" arena[256] {nn.path = "h.0", nn.file_pre
                    #nn.parameter<file = "gate_proj.weight", init = "normal", std = 2.0e-2, decay = true, storage = [["mlp"], ["embed"]]>,
                    #nn.parameter<file = "/lm_head.weight", init = "normal", std = 2.0e-2, decay = true, storage = [["embed", "mlp"]]>],
   exec.placed = !nn.bundle<mlp, up.weight: f32[mlp=6@tp, embed=8], gate.weight: f32[mlp=6@tp, embed=8], down.weight: f32[mlp=6@tp, embed=8]>} : !mlp
-exec.global @m.h.0 "optimizer_state" arena[640] : !mlp
+exec.global @momentum.h.0 "optimizer_state" arena[640] {nn.state = "momentum"} : !mlp
+exec.global @ema.h.0 "optimizer_state" arena[1024] {nn.state = "ema"} : !mlp
 
 // MODULE: // mlp.cpp: the module `mlp` of tiny; sizes are a rank's own on dp = 2, tp = 2.
 // MODULE: #include "modules/mlp.h"
@@ -90,7 +91,7 @@ exec.func @mlp_forward(in %x: !X, in %weights: !mlp, out %y: !X) frame 192 {
 // STRUCT-NEXT:     trainer::at<float>(memory, offset + 256),
 
 // STEP: void step(rt::Context &context) {
-// STEP-NEXT:   std::byte *frame = context.arena + 1024;
+// STEP-NEXT:   std::byte *frame = context.arena + 1408;
 // STEP-NEXT:   const Mlp h_0 = Mlp::at(context.arena, 256);
 // STEP-NEXT:   float *x = at<float>(frame, 0);  // [seq=4, embed=8]
 // STEP:   for (int64_t layer = 0; layer < 2; ++layer) {
@@ -115,20 +116,21 @@ exec.func @init() entry frame 0 {}
 // TABLE: {.name = "model.h.0.up_proj.weight", .fileShape = {6, 8},
 // TABLE-NEXT: .weight = {256, {{[{][{]}}6, 6, 8, 8, 3, {mesh::tp}}, {8, 8, 1, 1, 8, {}}}},
 // TABLE-NEXT: .gradient = {},
-// TABLE-NEXT: .m = {640, {{[{][{]}}6, 6, 8, 8, 3, {mesh::tp}}, {8, 8, 1, 1, 8, {}}}},
-// TABLE-NEXT: .v = {}},
+// TABLE-NEXT: .states = {{[{][{]}}640, {{[{][{]}}6, 6, 8, 8, 3, {mesh::tp}}, {8, 8, 1, 1, 8, {}}}},
+// TABLE-NEXT: {1024, {{[{][{]}}6, 6, 8, 8, 3, {mesh::tp}}, {8, 8, 1, 1, 8, {}}}}}},
 // TABLE: {.name = "lm_head.weight", .fileShape = {48},
 // TABLE-NEXT: .weight = {512, {{[{][{]}}6, 6, 1, 1, 3, {mesh::tp}}, {8, 8, 6, 3, 8, {}}}},
+// TABLE: static constexpr rt::State states[] = {{[{][{]}}"momentum", false}, {"ema", true}};
 // TABLE: {.kind = rt::Input::tokens, .offset = 192, .microbatchStride = 4, .batch = {2, 0, 0, 4, 1, {mesh::dp}},
 // TABLE-NEXT: .seq = {4, 0, 0, 1, 4, {}}},
 // TABLE: {4, "mlp_forward: all_reduce over tp", "model.yaml:18:7"},
 // TABLE: .identity = "world 4 = dp 2 x tp 2; global batch 8 sequences = 32 tokens",
-// TABLE: .arenaBytes = 2048,
+// TABLE: .arenaBytes = 2432,
 // TABLE: .eval = nullptr,
 
 // MANIFEST: "name": "tiny"
 // MANIFEST: "world": 4
-// MANIFEST: "arena_bytes": 2048
+// MANIFEST: "arena_bytes": 2432
 // MANIFEST: "name": "model.h.0.up_proj.weight"
 // CMAKE: project(trainer LANGUAGES CXX)
 }

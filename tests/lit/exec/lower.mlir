@@ -149,8 +149,8 @@ nn.func @mlp_update(%weights: !mlp {nn.kind = "parameter"}, %gradients: !mlp {nn
 // CHECK: }
 // CHECK: exec.collective all_reduce [dp] %[[GU:.*]] -> %[[GU]]
 // CHECK: exec.call @mlp_update(%weights, %[[G]], %m, %
-nn.func @step(%step: !S, %weights: !mlp {nn.kind = "parameter", nn.path = "mlp"}, %m: !mlp {nn.kind = "optimizer_state", nn.path = "mlp"})
-    -> (!mlp {nn.kind = "parameter", nn.path = "mlp"}, !mlp {nn.kind = "optimizer_state", nn.path = "mlp"}, !F, !F, !F) {
+nn.func @step(%step: !S, %weights: !mlp {nn.kind = "parameter", nn.path = "mlp"}, %m: !mlp {nn.kind = "optimizer_state", nn.state = "m", nn.path = "mlp"})
+    -> (!mlp {nn.kind = "parameter", nn.path = "mlp"}, !mlp {nn.kind = "optimizer_state", nn.state = "m", nn.path = "mlp"}, !F, !F, !F) {
   %zero = nn.map () -> !G {
     %0 = arith.constant 0.0 : f32
     nn.yield %0 : f32
@@ -201,7 +201,7 @@ nn.func @mlp_init(%key: !nn.key) -> (!mlp {nn.kind = "parameter"}) {
 // CHECK-LABEL: exec.func @init() entry
 // CHECK: exec.call @mlp_init(%{{.*}}, %{{.*}}) : !exec.key, !mlp1
 // CHECK-COUNT-2: exec.kernel
-nn.func @init() -> (!mlp {nn.kind = "parameter", nn.path = "mlp"}, !mlp {nn.kind = "optimizer_state", nn.path = "mlp"}) {
+nn.func @init() -> (!mlp {nn.kind = "parameter", nn.path = "mlp"}, !mlp {nn.kind = "optimizer_state", nn.state = "m", nn.path = "mlp"}) {
   %minus = nn.map () -> !S {
     %0 = arith.constant -1 : i64
     nn.yield %0 : i64

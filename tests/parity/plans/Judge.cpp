@@ -57,13 +57,16 @@ int judge(const Arguments &arguments) {
   if (!reference)
     return 1;
   bool holds = true;
+  std::vector<std::string> states;
+  for (const auto &[name, state] : reference->record.states)
+    states.push_back(name);
   std::vector<Record> singles;
   for (const std::string &dir : arguments.singles) {
-    singles.push_back(readRecord(dir));
+    singles.push_back(readRecord(dir, states));
     holds &= report(std::filesystem::path(dir).filename().string(), judgeSingle(*reference, singles.back()));
   }
   for (const auto &[name, dir] : arguments.plans)
-    holds &= report(name, judgePlan(*reference, singles, readRecord(dir)));
+    holds &= report(name, judgePlan(*reference, singles, readRecord(dir, states)));
   return holds ? 0 : 1;
 }
 

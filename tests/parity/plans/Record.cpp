@@ -40,10 +40,13 @@ static std::vector<double> readLosses(const std::string &path) {
   return losses;
 }
 
-Record readRecord(const std::string &dir) {
-  return {readLosses(dir + "/metrics.jsonl"), readTensors(dir + "/gradients.safetensors"),
-          readTensors(dir + "/m.safetensors"), readTensors(dir + "/v.safetensors"),
-          readTensors(dir + "/weights.safetensors")};
+Record readRecord(const std::string &dir, const std::vector<std::string> &states) {
+  Record record{.losses = readLosses(dir + "/metrics.jsonl"),
+                .gradients = readTensors(dir + "/gradients.safetensors"),
+                .weights = readTensors(dir + "/weights.safetensors")};
+  for (const std::string &state : states)
+    record.states[state] = readTensors(dir + "/" + state + ".safetensors");
+  return record;
 }
 
 } // namespace shardc::parity

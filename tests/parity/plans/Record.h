@@ -16,15 +16,17 @@ namespace shardc::parity {
 using Tensors = std::map<std::string, std::vector<double>>;
 
 struct Record {
-  std::vector<double> losses; // of each step
-  Tensors gradients;          // of the first step: sums over its labels
-  Tensors m, v, weights;      // after the last step
+  std::vector<double> losses;            // of each step
+  Tensors gradients;                     // of the first step: sums over its labels
+  Tensors weights;                       // after the last step
+  std::map<std::string, Tensors> states; // of the optimizer, after the last step: `m`, `v`
 };
 
 /// Tensors of one safetensors file, in f32 or f64. Throws std::runtime_error, naming the file.
 Tensors readTensors(const std::string &path);
 
-/// DIR/{gradients,m,v,weights}.safetensors and DIR/metrics.jsonl. Throws std::runtime_error.
-Record readRecord(const std::string &dir);
+/// DIR/{gradients,weights}.safetensors, one of each of `states`, and DIR/metrics.jsonl. Throws
+/// std::runtime_error.
+Record readRecord(const std::string &dir, const std::vector<std::string> &states = {"m", "v"});
 
 } // namespace shardc::parity

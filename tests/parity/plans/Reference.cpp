@@ -70,10 +70,14 @@ static interpreter::Inputs inputsOf(const frontend::Job &job) {
   };
 }
 
-/// Splits "m of x" and "v of x", which stand one after the other.
-static std::pair<NamedValues, NamedValues> moments(const NamedValues &both) {
-  auto middle = both.begin() + ptrdiff_t(both.size() / 2);
-  return {NamedValues(both.begin(), middle), NamedValues(middle, both.end())};
+/// "m of x" and "v of x" apart, each under the names of the weights, whose order they have.
+static std::map<std::string, Tensors> statesOf(const std::vector<std::string> &names,
+                                               const NamedValues &all) {
+  std::map<std::string, Tensors> states;
+  for (auto [index, value] : llvm::enumerate(all))
+    states[StringRef(value.name).split(" of ").first.str()][names[index % names.size()]] =
+        *value.value.values;
+  return states;
 }
 
 /// As if all operations below `function` stood in one chain: of each, the elements that it folds into one.
@@ -135,33 +139,44 @@ static FailureOr<Reference> train(ModuleOp module, const frontend::Job &job, con
   Record &record = reference.record;
   record.gradients = named(names, *gradients);
 
-  const frontend::Optimizer &optimizer = job.train.optimizer;
-  bool adam = optimizer.kind.value == frontend::Optimizer::Kind::AdamW;
   for (int64_t step = 0; step < job.train.steps.value; ++step) {
     NamedValues scalars;
     state = training.step(step, *state, scalars);
     if (failed(state))
       return failure();
     record.losses.push_back(scalars.front().value.values->front());
-    if (!adam)
-      continue;
-    auto [m, v] = moments(training.namesOf(*state, nn::kindOptimizerState));
-    record.m = named(names, m), record.v = named(names, v);
   }
+  record.states = statesOf(names, training.namesOf(*state, nn::kindOptimizerState));
   record.weights = named(names, training.namesOf(*state, nn::kindParameter));
   return reference;
 }
 
-std::optional<Reference> shardc::parity::trainReference(const frontend::Job &job, const Tensors &start) {
-  MLIRContext context(MLIRContext::Threading::DISABLED);
+/// The job on one device, after nn-step; null after an error that was printed.
+static OwningOpRef<ModuleOp> stepOf(MLIRContext &context, const frontend::Job &job) {
   context.loadDialect<nn::NnDialect, dist::DistDialect>();
   frontend::Diagnostics diags;
   OwningOpRef<ModuleOp> module = frontend::buildModule(context, job, diags);
   llvm::errs() << diags.str();
-  if (!module || failed(runPipeline(*module, Stage::Step)))
-    return std::nullopt;
-  FailureOr<Reference> reference = train(*module, job, start);
+  if (module && failed(runPipeline(*module, Stage::Step)))
+    return nullptr;
+  return module;
+}
+
+std::optional<Reference> shardc::parity::trainReference(const frontend::Job &job, const Tensors &start) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  OwningOpRef<ModuleOp> module = stepOf(context, job);
+  FailureOr<Reference> reference = failure();
+  if (module)
+    reference = train(*module, job, start);
   if (failed(reference))
     return std::nullopt;
   return std::move(*reference);
+}
+
+std::optional<double> shardc::parity::roundingsOf(const frontend::Job &job) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  OwningOpRef<ModuleOp> module = stepOf(context, job);
+  llvm::StringMap<double> known;
+  return module ? std::optional(::roundingsOf(module->lookupSymbol<nn::FuncOp>("micro"), known))
+                : std::nullopt;
 }

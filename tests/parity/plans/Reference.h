@@ -21,6 +21,10 @@ struct Reference {
   double roundings = 0;
 };
 
+/// Reference::roundings without a run, for sizes that the interpreter is too slow for. Nothing after an error
+/// that was printed.
+std::optional<double> roundingsOf(const frontend::Job &job);
+
 /// `start`: the trainers' initial weights. Nothing after an error that was printed.
 std::optional<Reference> trainReference(const frontend::Job &job, const Tensors &start);
 

@@ -9,6 +9,11 @@
 #include <stdexcept>
 
 namespace shardc::parity {
+
+double scaleOf(double own, double ofKind) {
+  return own < 1e-10 * ofKind ? ofKind : own;
+}
+
 namespace {
 
 constexpr const char *gradient = "gradient";
@@ -54,11 +59,8 @@ double errorOf(const Pair &pair) {
   return most / pair.scale;
 }
 
-// A tensor that is zero but for rounding (a gradient that cancels exactly, such as that of the keys' bias)
-// has no scale of its own: it is measured by the largest of its kind.
 double scaleOf(const std::vector<double> &values, double ofKind) {
-  double own = largest(values);
-  return own < 1e-10 * ofKind ? ofKind : own;
+  return parity::scaleOf(largest(values), ofKind);
 }
 
 void addPairs(std::vector<Pair> &pairs, const std::string &what, const Tensors &references,
@@ -73,8 +75,8 @@ std::vector<Pair> pairsOf(const Reference &reference, const Record &run) {
   std::string after = " after " + std::to_string(r.losses.size()) + " steps";
   std::vector<Pair> pairs = {{"the losses of all steps", "", run.losses, r.losses, largest(r.losses)}};
   addPairs(pairs, gradient, r.gradients, run.gradients);
-  addPairs(pairs, "m" + after, r.m, run.m);
-  addPairs(pairs, "v" + after, r.v, run.v);
+  for (const auto &[name, state] : r.states)
+    addPairs(pairs, name + after, state, run.states.at(name));
   addPairs(pairs, "weight" + after, r.weights, run.weights);
   return pairs;
 }

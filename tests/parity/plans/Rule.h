@@ -9,7 +9,7 @@
 // even another of one rank). So e(S) is the largest of several runs of one rank, which differ in their number
 // of micro-batches: in the order of the same sums.
 //
-// Of all losses, the gradients of the first step, and after the last step each moment and weight.
+// Of all losses, the gradients of the first step, and after the last step each weight and optimizer state.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -19,6 +19,11 @@
 namespace shardc::parity {
 
 constexpr double unitRoundoff = 1.0 / (1 << 24); // of f32
+
+/// What a tensor's errors are measured by: its largest value, `own`. One that is zero but for rounding (a
+/// gradient that cancels exactly, such as that of the keys' bias) has no scale of its own: it is measured by
+/// the largest of its kind.
+double scaleOf(double own, double ofKind);
 
 /// How far one tensor of a run is off, and how far it may be.
 struct Finding {

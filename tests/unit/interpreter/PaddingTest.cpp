@@ -127,7 +127,7 @@ TEST(PaddingOfFunctions, hasFiniteSlopes) {
 }
 
 const std::string adamw = "{name: adamw, lr: 1.0e-2, eps: 1.0e-3, weight_decay: 0.1}",
-                  sgd = "{name: sgd, lr: 0.1, weight_decay: 0.1}";
+                  sgd = "{name: sgd, lr: 0.1, momentum: 0.9, weight_decay: 0.1}, ema: {decay: 0.75}";
 
 INSTANTIATE_TEST_SUITE_P(
     Models, Padding,

@@ -102,12 +102,20 @@ std::string configOf(const std::string &model, const PlanCase &plan) {
   return "{" + grouped + ", tie_word_embeddings: true}";
 }
 
+/// Both have two states.
+std::string optimizerOf(const std::string &model) {
+  if (model == "gemma")
+    return "{name: sgd, lr: 1.0e-2, momentum: 0.9, weight_decay: 0.1}, ema: {decay: 0.75}";
+  return "{name: adamw, lr: 1.0e-2, eps: 1.0e-3, weight_decay: 0.1}";
+}
+
 std::string jobText(const std::string &model, const PlanCase &plan, int64_t microbatches) {
   int64_t seq = plan.tensor == 1 ? 5 : plan.tensor == 2 ? 6 : plan.tensor;
   return "model: " + model + "\nconfig: " + configOf(model, plan) + "\nplan: {" + plan.text +
          ", microbatches: " + number(microbatches) + "}\ntrain: {seq_len: " + number(seq) +
          ", global_batch_size: " + number(microbatches * plan.data) +
-         ", steps: 20, optimizer: {name: adamw, lr: 1.0e-2, eps: 1.0e-3, weight_decay: 0.1}, "
+         ", steps: 20, optimizer: " + optimizerOf(model) +
+         ", "
          "lr_schedule: {name: cosine, warmup_steps: 2, min_lr: 1.0e-3}, max_grad_norm: 0.5, seed: 7}\n";
 }
 

@@ -67,8 +67,8 @@ train: {seq_len: 8, global_batch_size: 2, steps: 1}
       EXPECT_EQ(placeOf(difference.place), declared.str()) << difference.name;
       what += difference.what + "; ";
     }
-  EXPECT_EQ(what, "weight at the start; moment at the start; moment at the start; gradient; "
-                  "weight after 3 steps; moment after 3 steps; moment after 3 steps; ");
+  EXPECT_EQ(what, "weight at the start; state at the start; state at the start; gradient; "
+                  "weight after 3 steps; state after 3 steps; state after 3 steps; ");
 }
 
 TEST(Verify, growsTheMeshBeyondTheMachine) {

@@ -229,12 +229,13 @@ private:
 std::string randomTraining(Dice &dice, const Sizes &sizes) {
   std::string optimizer =
       dice.chance(0.8) ? "{name: adamw, lr: 1.0e-2, betas: [0.9, 0.95], eps: 1.0e-3, weight_decay: 0.1}"
-                       : "{name: sgd, lr: 0.1}";
+                       : "{name: sgd, lr: 0.1, momentum: 0.75, weight_decay: 0.1}";
   std::string schedule = "{name: " + dice.oneOf<std::string>({"constant", "linear", "cosine"}) +
                          ", warmup_steps: 2, min_lr: 1.0e-3}";
   return "{seq_len: " + number(sizes.seq) + ", global_batch_size: " + number(sizes.batch) +
          ", steps: 10, optimizer: " + optimizer + ", lr_schedule: " + schedule +
-         (dice.chance(0.7) ? ", max_grad_norm: 0.5" : "") + ", seed: " + number(dice.upTo(1000)) + "}";
+         (dice.chance(0.7) ? ", max_grad_norm: 0.5" : "") + ", seed: " + number(dice.upTo(1000)) +
+         (dice.chance(0.3) ? ", ema: {decay: 0.75}}" : "}");
 }
 
 } // namespace

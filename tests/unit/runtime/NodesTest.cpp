@@ -100,7 +100,7 @@ TEST_F(NodesTest, runsWriteTheBytesOfOneNode) {
   std::ofstream(script) << "exec " << worker("--dump " + two + " --run-dir " + dir.string() + "/$(hostname)");
   outcome = runCommand(onTwoHosts("sh " + script, "MESH=2x2"));
   ASSERT_EQ(outcome.code, 0) << outcome.text;
-  for (const char *file : {"gradients", "m", "v", "weights"}) {
+  for (const char *file : {"gradients", "m", "ema", "weights"}) {
     const std::string name = std::string(file) + ".safetensors", bytes = contents(fs::path(one) / name);
     EXPECT_GT(bytes.size(), 400u);
     EXPECT_EQ(bytes, contents(fs::path(two) / name)) << name;

@@ -89,7 +89,7 @@ TEST_F(TrainTest, everyPlanWritesTheSameBytes) {
     Outcome outcome = train(run.mesh, run.ranks, "--output " + out + " --dump " + out, run.environment);
     ASSERT_EQ(outcome.code, 0) << outcome.text;
     EXPECT_EQ(count(outcome.text, "step 6/6"), 2) << outcome.text; // one of them the evaluation
-    for (const char *file : {"model", "gradients", "m", "v", "weights"}) {
+    for (const char *file : {"model", "gradients", "m", "ema", "weights"}) {
       const std::string name = std::string(file) + ".safetensors";
       const std::string bytes = contents(fs::path(out) / name);
       EXPECT_GT(bytes.size(), 400u) << run.name << " " << name;
@@ -113,6 +113,18 @@ TEST_F(TrainTest, theFileHoldsWhatTheWeightsAre) {
   for (int i = 0; i < 48; ++i)
     EXPECT_EQ(values[66 + i], i % 16) << "part " << i / 16 << " of the fused weight";
   EXPECT_EQ(bytes.size(), 8 + header + (66 + 48) * 4);
+}
+
+/// An average is written beside the weights, once there is one; no other state is.
+TEST_F(TrainTest, theAverageIsSaved) {
+  for (int steps : {0, 1}) {
+    const std::string out = path("out" + std::to_string(steps));
+    const Outcome outcome = train("2x2", 4, "--steps " + std::to_string(steps) + " --output " + out);
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    EXPECT_EQ(fs::exists(fs::path(out) / "ema.safetensors"), steps > 0);
+    EXPECT_EQ(count(outcome.text, "ema of the weights: " + out + "/ema.safetensors"), steps);
+    EXPECT_FALSE(fs::exists(fs::path(out) / "m.safetensors"));
+  }
 }
 
 TEST_F(TrainTest, arenaAndAllocationsAreCounted) {

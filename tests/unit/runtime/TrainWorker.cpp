@@ -26,6 +26,8 @@ namespace {
 
 constexpr std::int64_t globalBatch = 8, microbatches = 2, seqLen = 16;
 constexpr int dp = 0, tp = 1, all = 2;
+constexpr State states[] = {{"m"}, {"ema", true}};
+constexpr int m = 0, ema = 1;
 
 int dpSize = 1, tpSize = 1;
 std::int64_t arenaBytes = 0;
@@ -39,7 +41,7 @@ std::int64_t room(std::int64_t bytes) {
   return offset;
 }
 
-/// A [rows, columns] tensor, rows placed on tp; moments also place their columns on dp (ZeRO-1).
+/// A [rows, columns] tensor, rows placed on tp; states also place their columns on dp (ZeRO-1).
 Block block(std::int64_t rows, std::int64_t fileRows, std::int64_t columns, bool state) {
   const std::int64_t r = rows / tpSize, c = state ? columns / dpSize : columns;
   Block result{.offset = room(r * c * 4)};
@@ -54,8 +56,8 @@ void addParameter(const char *name, List<std::int64_t, 4> shape, std::int64_t fi
   Parameter p{.name = name, .fileShape = shape, .fileFirst = first};
   p.weight = block(rows, fileRows, columns, false);
   p.gradient = block(rows, fileRows, columns, false);
-  p.m = block(rows, fileRows, columns, true);
-  p.v = block(rows, fileRows, columns, true);
+  for (int i = 0; i < std::ssize(states); ++i)
+    p.states.items[p.states.count++] = block(rows, fileRows, columns, true);
   parameters.push_back(p);
 }
 
@@ -85,7 +87,7 @@ void init(Context &context) {
     eachElement(context, p.weight, [&](auto at, auto global) {
       context.at<float>(p.weight.offset)[at] = static_cast<float>(global);
     });
-    for (const Block *zero : {&p.gradient, &p.m, &p.v})
+    for (const Block *zero : {&p.gradient, &p.states[m], &p.states[ema]})
       eachElement(context, *zero, [&](auto at, auto) { context.at<float>(zero->offset)[at] = 0; });
   }
 }
@@ -141,10 +143,10 @@ void step(Context &context) {
     eachElement(context, p.gradient,
                 [&](auto at, auto global) { g[at] = static_cast<float>(global) + sum + number; });
     eachElement(context, p.weight, [&](auto at, auto) { w[at] += g[at]; });
-    eachElement(context, p.m,
-                [&](auto at, auto global) { context.at<float>(p.m.offset)[at] = -1.0f - global; });
-    eachElement(context, p.v,
-                [&](auto at, auto global) { context.at<float>(p.v.offset)[at] = 1.0f + global; });
+    eachElement(context, p.states[m],
+                [&](auto at, auto global) { context.at<float>(p.states[m].offset)[at] = -1.0f - global; });
+    eachElement(context, p.states[ema],
+                [&](auto at, auto global) { context.at<float>(p.states[ema].offset)[at] = 1.0f + global; });
   }
   *context.at<float>(normOffset) = 1.5f;
   *context.at<float>(rateOffset) = 1e-3f;
@@ -183,6 +185,7 @@ int main(int argc, char **argv) {
       .groups = groups,
       .arenaBytes = arenaBytes,
       .parameters = parameters,
+      .states = states,
       .filePrefix = "model.",
       .ignoredTensors = ignored,
       .inputs = inputs,

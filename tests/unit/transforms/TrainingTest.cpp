@@ -10,18 +10,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/interpreter/Training.h"
-#include "compiler/frontend/build/BuildModule.h"
-#include "compiler/transforms/nn/Passes.h"
-
-#include "mlir/Pass/PassManager.h"
-
-#include <gtest/gtest.h>
+#include "tests/unit/transforms/SmallJob.h"
 
 #include <cmath>
 
 using namespace mlir;
-using namespace shardc;
 using namespace shardc::interpreter;
 
 namespace {
@@ -32,37 +25,6 @@ double inputValue(StringRef name, int64_t sample, int64_t index) {
   if (name == "labels" && place % 5 == 0)
     return -100;
   return static_cast<double>((place * 13 + (name == "labels")) % 256);
-}
-
-class Job {
-public:
-  explicit Job(const std::string &name, std::vector<std::string> sets = {}) {
-    frontend::Diagnostics diags;
-    frontend::LoadOptions options{.sets = std::move(sets), .searchDirs = {PLANS_DIR}};
-    std::optional<frontend::Job> job =
-        frontend::loadJob(std::string(JOBS_DIR) + "/small_" + name + ".yaml", options, diags);
-    if (job)
-      module = frontend::buildModule(context, *job, diags);
-    EXPECT_TRUE(module) << diags.str();
-    PassManager passes(&context);
-    passes.addPass(nn::createNnOutline());
-    passes.addPass(nn::createNnDifferentiate());
-    passes.addPass(nn::createNnStep());
-    EXPECT_TRUE(succeeded(passes.run(*module)));
-  }
-  Training training() { return Training(*module, Mesh(), {.seed = 7, .inputs = inputValue}); }
-  DictionaryAttr recipe() { return (*module)->getAttrOfType<DictionaryAttr>("nn.recipe"); }
-
-private:
-  MLIRContext context{MLIRContext::Threading::DISABLED};
-  OwningOpRef<ModuleOp> module;
-};
-
-/// Weights away from their first values, where zeros and ones hide mistakes.
-Data startState(Training &training) {
-  FailureOr<Data> state = training.init();
-  EXPECT_TRUE(succeeded(state));
-  return training.perturbed(*state, 3);
 }
 
 double lossOf(Training &training, const Data &state) {
@@ -101,7 +63,7 @@ Data moved(const Data &state, size_t tensor, double step) {
 class TrainingTest : public ::testing::TestWithParam<const char *> {};
 
 TEST_P(TrainingTest, GradientsAreFiniteDifferences) {
-  Job job(GetParam());
+  SmallJob job(GetParam(), inputValue);
   Training training = job.training();
   Data state = startState(training);
   FailureOr<NamedValues> gradients = training.gradients(state);
@@ -145,7 +107,7 @@ bool decays(StringRef name) {
 }
 
 TEST_P(TrainingTest, StepIsTheOptimizer) {
-  Job job(GetParam());
+  SmallJob job(GetParam(), inputValue);
   Training training = job.training();
   Data state = startState(training);
   NamedValues gradients = *training.gradients(state), scalars;
@@ -186,7 +148,7 @@ TEST_P(TrainingTest, StepIsTheOptimizer) {
 
 /// What the second step's gradient was is read off the first moments; second moments and weights must agree.
 TEST_P(TrainingTest, SecondStepContinuesTheMoments) {
-  Job job(GetParam());
+  SmallJob job(GetParam(), inputValue);
   Training training = job.training();
   NamedValues scalars;
   Data first = *training.step(0, startState(training), scalars), second = *training.step(1, first, scalars);
@@ -219,11 +181,11 @@ TEST_P(TrainingTest, SecondStepContinuesTheMoments) {
 
 TEST_P(TrainingTest, EvaluationIsTheLossWithoutDropout) {
   std::vector<std::string> sets = {"plan.microbatches=1"};
-  Job job(GetParam(), sets);
+  SmallJob job(GetParam(), inputValue, sets);
   if (std::string(GetParam()) == "gpt2")
     llvm::append_range(sets, ArrayRef<std::string>{"config.embd_pdrop=0.0", "config.attn_pdrop=0.0",
                                                    "config.resid_pdrop=0.0"});
-  Job sober(GetParam(), sets);
+  SmallJob sober(GetParam(), inputValue, sets);
   Training training = job.training(), soberTraining = sober.training();
   NamedValues sums = *soberTraining.gradients(startState(soberTraining)); // the same numbers in both
   NamedValues evaluated = *training.evaluate(startState(training));
