@@ -55,7 +55,7 @@ def plant(copy, pattern, becomes):
 
 def test(arguments):
     place = Workplace(arguments.shardc, arguments.work, "planted", "tiny-gpt2.yaml")
-    judged = [arguments.judge, place.job, "--set", "plan=single", "--start", start(place, "single", 1),
+    judged = [arguments.judge, place.job, "--set", "plan=single", "--start", start(place, "single", 1, "start"),
               "--single", train(place, "single", 1, "single")]
     copy = package(place)
     for number, (what, pattern, becomes, found) in enumerate(FAULTS):
