@@ -101,11 +101,13 @@ private:
     else
       fmt::print(stderr, "{}", line);
   }
-  /// "[[23195,1],1] ...", "[host:4711] *** Process received signal ***"
+  /// "[[23195,1],1] ...", "[host:4711] *** Process received signal ***", "[warn] Epoll MOD(1) on fd 26
+  /// failed." (libevent's, when mpirun closes a stream that has just ended)
   static bool isMpi(const std::string &line) {
     size_t end = line.find(']');
-    return line.starts_with("[[") || (line.starts_with("[") && end != std::string::npos &&
-                                      line.substr(0, end).find(':') != std::string::npos);
+    return line.starts_with("[[") || line.starts_with("[warn] Epoll ") ||
+           (line.starts_with("[") && end != std::string::npos &&
+            line.substr(0, end).find(':') != std::string::npos);
   }
   int fd;
   std::string pending;
