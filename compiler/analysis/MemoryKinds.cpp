@@ -13,6 +13,7 @@
 #include "compiler/analysis/MemoryKinds.h"
 
 #include "compiler/analysis/Lifetimes.h"
+#include "compiler/analysis/Moves.h"
 
 using namespace mlir;
 using namespace exec;
@@ -58,13 +59,6 @@ static bool holdsSavedValues(Type type) {
 
 static FuncOp calleeOf(CallOp call) {
   return SymbolTable::lookupNearestSymbolFrom<FuncOp>(call, call.getCalleeAttr());
-}
-
-/// Whether a function does nothing but move its arguments between ranks.
-static bool onlyMoves(FuncOp func) {
-  return llvm::all_of(func.getBody().front(), [](Operation &op) {
-    return isa<CollectiveOp, WaitOp, CopyOp, BufferOp, ViewOp, FieldOp, PackOp, ReturnOp>(op);
-  });
 }
 
 MemoryKinds::MemoryKinds(FuncOp func, OfArguments arguments) : func(func), known(std::move(arguments)) {

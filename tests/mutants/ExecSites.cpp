@@ -7,16 +7,6 @@ using namespace exec;
 using namespace shardc::mutants;
 using shardc::interpreter::Handlers;
 
-SmallVector<Value> shardc::mutants::rootsOf(Value pointer) {
-  ValueRange sources = sourcesOf(pointer);
-  if (sources.empty())
-    return {pointer};
-  SmallVector<Value> roots;
-  for (Value source : sources)
-    llvm::append_range(roots, rootsOf(source));
-  return roots;
-}
-
 std::optional<Mode> shardc::mutants::touchOf(Operation *op, Value root) {
   auto access = dyn_cast<AccessOpInterface>(op);
   if (!access)

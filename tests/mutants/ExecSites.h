@@ -3,12 +3,10 @@
 
 #include "tests/mutants/Fault.h"
 
+#include "compiler/analysis/Lifetimes.h"
 #include "dialects/exec/Exec.h"
 
 namespace shardc::mutants {
-
-/// Where a pointer begins: block arguments, exec.buffer, exec.address; several for a pack.
-llvm::SmallVector<mlir::Value> rootsOf(mlir::Value pointer);
 
 /// What `op` does with the memory that begins at `root`; nothing where it does not touch it.
 std::optional<exec::Mode> touchOf(mlir::Operation *op, mlir::Value root);

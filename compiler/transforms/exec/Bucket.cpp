@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/transforms/exec/Passes.h"
+#include "compiler/transforms/exec/Starting.h"
 #include "compiler/transforms/exec/Touches.h"
 #include "dialects/exec/Movements.h"
 
@@ -124,11 +125,8 @@ private:
     SmallVector<Value> tokens;
     if (members.list.size() > 1) {
       OpBuilder builder(members.list.back());
-      for (CollectiveOp member : members.list) {
-        OperationState state(member.getLoc(), member->getName(), member->getOperands(),
-                             TokenType::get(member.getContext()), member->getAttrs());
-        tokens.push_back(builder.create(state)->getResult(0));
-      }
+      for (CollectiveOp member : members.list)
+        tokens.push_back(createStarted(builder, member)->getResult(0));
       builder.create<WaitOp>(members.list.front().getLoc(), tokens);
       for (CollectiveOp member : members.list)
         member.erase();

@@ -9,10 +9,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/transforms/exec/Moves.h"
+#include "compiler/analysis/Moves.h"
 #include "compiler/transforms/exec/Passes.h"
+#include "compiler/transforms/exec/Starting.h"
 #include "compiler/transforms/exec/Touches.h"
-#include "dialects/exec/Movements.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -28,8 +28,7 @@ using namespace exec;
 namespace {
 struct LastMicrobatch : exec::impl::LastMicrobatchBase<LastMicrobatch> {
   void runOnOperation() override {
-    auto given = getOperation()->getAttrOfType<IntegerAttr>(prefetchAttrName);
-    if (given && given.getInt() == 0)
+    if (prefetchOf(getOperation()) == 0)
       return;
     SymbolTable symbols(getOperation());
     for (FuncOp func : getOperation().getOps<FuncOp>())

@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/analysis/Moves.h"
 #include "compiler/transforms/exec/Passes.h"
-#include "compiler/transforms/exec/Touches.h"
 
 using namespace mlir;
 

@@ -17,10 +17,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/transforms/exec/Moves.h"
+#include "compiler/analysis/Moves.h"
 #include "compiler/transforms/exec/Passes.h"
+#include "compiler/transforms/exec/Starting.h"
 #include "compiler/transforms/exec/Touches.h"
-#include "dialects/exec/Movements.h"
 
 #include "llvm/ADT/ScopeExit.h"
 
@@ -187,9 +187,7 @@ private:
     }
     Operation *op = movement.starts.front();
     OpBuilder builder(op);
-    OperationState state(op->getLoc(), op->getName(), op->getOperands(), TokenType::get(op->getContext()),
-                         op->getAttrs());
-    Operation *started = builder.create(state);
+    Operation *started = createStarted(builder, op);
     touched[started] = touched[op];
     builder.setInsertionPoint(place);
     auto wait = builder.create<WaitOp>(op->getLoc(), started->getResult(0));
@@ -207,8 +205,7 @@ private:
 
 struct Prefetch : exec::impl::PrefetchBase<Prefetch> {
   void runOnOperation() override {
-    auto given = getOperation()->getAttrOfType<IntegerAttr>(prefetchAttrName);
-    int64_t distance = given ? given.getInt() : defaultPrefetch;
+    int64_t distance = prefetchOf(getOperation());
     if (distance == 0)
       return;
     SymbolTable symbols(getOperation());

@@ -73,7 +73,3 @@ bool Touches::conflictsWith(const Touches &other) const {
     return theirs != other.tensors.end() && (mine.second || theirs->second);
   });
 }
-
-bool exec::isPointer(Operation *op) {
-  return isa<BufferOp, ViewOp, FieldOp, PackOp, AddressOp, ChildKeyOp>(op);
-}

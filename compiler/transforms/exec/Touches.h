@@ -29,7 +29,4 @@ private:
   llvm::DenseMap<Tensor, bool> tensors; // whether it is written
 };
 
-/// Ops that yield a pointer or key and touch no memory.
-bool isPointer(mlir::Operation *op);
-
 } // namespace exec

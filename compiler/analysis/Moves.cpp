@@ -1,10 +1,13 @@
 //===- Moves.cpp - functions that only move -------------------------------===//
 
-#include "compiler/transforms/exec/Moves.h"
-#include "compiler/transforms/exec/Touches.h"
+#include "compiler/analysis/Moves.h"
 
 using namespace mlir;
 using namespace exec;
+
+bool exec::isPointer(Operation *op) {
+  return isa<BufferOp, ViewOp, FieldOp, PackOp, AddressOp, ChildKeyOp>(op);
+}
 
 bool exec::onlyMoves(FuncOp func) {
   return llvm::all_of(func.getBody().front(), [](Operation &op) {

@@ -10,4 +10,7 @@ bool onlyMoves(FuncOp func);
 /// Such a function that sends something.
 bool movesBetweenRanks(FuncOp func);
 
+/// Ops that yield a pointer or key and touch no memory.
+bool isPointer(mlir::Operation *op);
+
 } // namespace exec
