@@ -1,4 +1,5 @@
 """What the tests of built trainers share: a place to work, the text to learn, shardc's command line."""
+import argparse
 import os
 import pathlib
 import random
@@ -7,6 +8,16 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+
+def parser(judged=False):
+    """What every test is given: shardc, a place to work and, where one is used, the judge of tensors."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--shardc", required=True)
+    words.add_argument("--work", required=True)
+    if judged:
+        words.add_argument("--judge", type=os.path.abspath, required=True)
+    return words
 
 
 class Failure(Exception):

@@ -3,7 +3,6 @@
 
   errors.py --shardc BIN --work DIR
 """
-import argparse
 import os
 import pathlib
 import re
@@ -14,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Failure, Workplace, main  # noqa: E402
+from support import Failure, Workplace, main, parser  # noqa: E402
 
 ROOT = os.geteuid() == 0
 
@@ -158,7 +157,4 @@ def test(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--shardc", required=True)
-    parser.add_argument("--work", required=True)
-    main(lambda: test(parser.parse_args()))
+    main(lambda: test(parser().parse_args()))

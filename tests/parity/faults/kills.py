@@ -6,7 +6,6 @@
 Within five seconds every rank must be gone, shardc must have ended with code 1, and its last line must name the
 rank, and the step, the operation and the place in the YAML that its status page holds after its end.
 """
-import argparse
 import mmap
 import os
 import pathlib
@@ -19,7 +18,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Failure, Workplace, main  # noqa: E402
+from support import Failure, Workplace, main, parser  # noqa: E402
 
 RANKS = 4
 LIMIT = 5.0  # seconds from a rank's end to the end of all
@@ -138,9 +137,7 @@ def test(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--shardc", required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    main(lambda: test(parser.parse_args()))
+    arguments = parser()
+    arguments.add_argument("--kills", type=int, default=20)
+    arguments.add_argument("--seed", type=int, default=1)
+    main(lambda: test(arguments.parse_args()))

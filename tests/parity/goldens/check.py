@@ -3,15 +3,13 @@
 
   check.py MODEL --shardc BIN --judge BIN --work DIR
 """
-import argparse
-import os
 import pathlib
 import shutil
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from support import Workplace, main  # noqa: E402
+from support import Workplace, main, parser  # noqa: E402
 
 
 def test(arguments):
@@ -26,9 +24,6 @@ def test(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model")
-    parser.add_argument("--shardc", required=True)
-    parser.add_argument("--judge", type=os.path.abspath, required=True)
-    parser.add_argument("--work", required=True)
-    main(lambda: test(parser.parse_args()))
+    arguments = parser(judged=True)
+    arguments.add_argument("model")
+    main(lambda: test(arguments.parse_args()))

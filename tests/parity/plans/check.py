@@ -8,7 +8,6 @@ Of each run also: the memory is touched up to the planned peak and not beyond, o
 little more, and the trainer allocates nothing after the first step (what oneDNN allocates for itself in each product is not
 counted). Of the largest plan: it starts from the same weights as one rank, and two runs leave identical bytes.
 """
-import argparse
 import filecmp
 import os
 import pathlib
@@ -16,7 +15,7 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Failure, Workplace, main  # noqa: E402
+from support import Failure, Workplace, main, parser  # noqa: E402
 
 PLANS = {
     "single": ["plan=single"],
@@ -129,10 +128,7 @@ def test(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model")
-    parser.add_argument("--shardc", required=True)
-    parser.add_argument("--judge", type=os.path.abspath, required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--all", action="store_true", default="SHARDC_SLOW_TESTS" in os.environ)
-    main(lambda: test(parser.parse_args()))
+    arguments = parser(judged=True)
+    arguments.add_argument("model")
+    arguments.add_argument("--all", action="store_true", default="SHARDC_SLOW_TESTS" in os.environ)
+    main(lambda: test(arguments.parse_args()))

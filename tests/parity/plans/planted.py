@@ -5,8 +5,6 @@
 
 A model learns on with any of these; only its numbers are wrong.
 """
-import argparse
-import os
 import pathlib
 import re
 import shutil
@@ -15,7 +13,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from check import start, train  # noqa: E402
-from support import Failure, Workplace, main  # noqa: E402
+from support import Failure, Workplace, main, parser  # noqa: E402
 
 PLAN = ["plan=dp_tp_sp"]
 # What is broken, a pattern that stands once, what it becomes, and the tensor that must be found wrong.
@@ -72,8 +70,4 @@ def test(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--shardc", required=True)
-    parser.add_argument("--judge", type=os.path.abspath, required=True)
-    parser.add_argument("--work", required=True)
-    main(lambda: test(parser.parse_args()))
+    main(lambda: test(parser(judged=True).parse_args()))
