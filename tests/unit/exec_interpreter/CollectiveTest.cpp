@@ -81,14 +81,19 @@ std::string overlapped(const std::string &between, bool waits = true) {
                            "tp=2");
 }
 
-std::string outcome(const std::string &between, bool waits = true) {
-  std::string text = overlapped(between, waits);
-  text.erase(text.find("exec.iota_x"), 11);
+/// What a program over `globals` ends with that is to gather @x to @z.
+std::string outcomeOf(const std::string &text) {
   ExecProgram program(text);
   program.set("x", {1, 2}, 0), program.set("x", {3, 4}, 1);
   if (!program.run())
     return program.errors;
   return program.get("z", 1) == Numbers{1, 2, 3, 4} ? "gathered" : "wrong";
+}
+
+std::string outcome(const std::string &between, bool waits = true) {
+  std::string text = overlapped(between, waits);
+  text.erase(text.find("exec.iota_x"), 11);
+  return outcomeOf(text);
 }
 
 TEST(Collective, asyncMayOverlapReadsOfTheOperand) {
@@ -129,20 +134,16 @@ const char *gathering = R"(
 
 /// @x is gathered to @y by a call that is started, while `between` runs.
 std::string outcomeOfCall(const std::string &between, bool waits = true) {
-  ExecProgram program(ExecProgram::step(globals + std::string(gathering),
-                                        R"(
+  return outcomeOf(ExecProgram::step(globals + std::string(gathering),
+                                     R"(
     %x = exec.address @x : !exec.buffer<f32[n=2]>
     %y = exec.address @y : !exec.buffer<f32[n=4]>
     %z = exec.address @z : !exec.buffer<f32[n=4]>
     %token = exec.call @gather(%x, %y) : !exec.buffer<f32[n=2]>, !exec.buffer<f32[n=4]> async !exec.token
     )" + between + (waits ? "\nexec.wait %token" : "") +
-                                            R"(
+                                         R"(
     exec.copy %y -> %z loops [n=4: 1, 1] : !exec.buffer<f32[n=4]>, !exec.buffer<f32[n=4]>)",
-                                        "tp=2"));
-  program.set("x", {1, 2}, 0), program.set("x", {3, 4}, 1);
-  if (!program.run())
-    return program.errors;
-  return program.get("z", 1) == Numbers{1, 2, 3, 4} ? "gathered" : "wrong";
+                                     "tp=2"));
 }
 
 TEST(Collective, startedCallsArriveAtTheWait) {
