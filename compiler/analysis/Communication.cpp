@@ -90,7 +90,7 @@ private:
         Operation *first = wait.getStarted().front();
         if (auto started = dyn_cast<CallOp>(first))
           addCall(started, times, isAhead(started, wait), totals);
-        else
+        else if (isa<CollectiveOp>(first))
           totals[keyOf(cast<CollectiveOp>(first))].add(
               {.meetings = 1, .ahead = isAhead(first, wait) ? 1.0 : 0.0}, times, false);
       } else if (auto collective = dyn_cast<CollectiveOp>(op)) {

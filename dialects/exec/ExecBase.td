@@ -139,7 +139,7 @@ def Exec_KeyType : TypeDef<Exec_Dialect, "Key"> {
 }
 def Exec_TokenType : TypeDef<Exec_Dialect, "Token"> {
   let mnemonic = "token";
-  let summary = "a collective under way";
+  let summary = "a collective, call or message under way";
 }
 
 def Exec_Buffer : DialectType<Exec_Dialect, CPred<"::llvm::isa<::exec::BufferType>($_self)">, "buffer", "::exec::BufferType">;

@@ -399,8 +399,49 @@ def Exec_CollectiveOp : Exec_Work<"collective"> {
     $kind custom<Names>($mesh) $operand `->` $out `tile` custom<Loops>($tile) `step` $step attr-dict `:` type($operand) `,` type($out) (`async` type($token)^)?
   }];
 }
+/// Stages run programs of their own on ranks of their own; the peer is the rank of the other stage at this one's place in it.
+/// C1 of each: it stands in an entry, outside of loops, so that each number is one message. C2: the buffer is dense.
+class Exec_Message<string mnemonic> : Exec_Work<mnemonic> {
+  let results = (outs Exec_StartedToken:$token);
+  let extraClassDeclaration = [{ ::exec::BufferType getBufferType() { return getBuffer().getType(); } }];
+}
+defvar StageNumber = ConfinedAttr<I64Attr, [IntNonNegative]>;
+defvar MessageNumber = ConfinedAttr<I64Attr, [IntNonNegative]>;
+
+def Exec_SendOp : Exec_Message<"send"> {
+  let summary = "hand a buffer to the rank of another stage that has this rank's place there";
+  let description = [{
+    Message number `message` to stage `to` of this entry, for that stage's `exec.receive` of this number. Nothing is waited for here; until `exec.wait` the buffer
+    is not to be written, and the wait lasts until the message has been taken.
+
+    Example:
+    ```mlir
+    %0 = exec.send %y to 1 message 0 : !exec.buffer<f32[batch=2, embed=8]> async !exec.token
+    exec.wait %0
+    ```
+    C1, C2 as above.
+  }];
+  let arguments = (ins Exec_Buffer:$buffer, StageNumber:$to, MessageNumber:$message);
+  let assemblyFormat = "$buffer `to` $to `message` $message attr-dict `:` type($buffer) `async` type($token)";
+}
+def Exec_ReceiveOp : Exec_Message<"receive"> {
+  let summary = "take a buffer from the rank of another stage that has this rank's place there";
+  let description = [{
+    Message number `message` of stage `from` to this one. From here on the buffer is the message's; `exec.wait` lasts until it is there, and takes it.
+
+    Example:
+    ```mlir
+    %0 = exec.receive %x from 0 message 0 : !exec.buffer<f32[batch=2, embed=8]> async !exec.token
+    exec.wait %0
+    ```
+    C1, C2 as above.
+  }];
+  let arguments = (ins Exec_Buffer:$buffer, StageNumber:$from, MessageNumber:$message);
+  let assemblyFormat = "$buffer `from` $from `message` $message attr-dict `:` type($buffer) `async` type($token)";
+}
+
 def Exec_WaitOp : Exec_Op<"wait"> {
-  let summary = "wait until what was started is complete on all members";
+  let summary = "wait until what was started is complete: on all members, or for a message at its other end";
   let description = [{
     Several collectives that are waited for together are a bucket: the group meets once for all of them, not once for each.
 
@@ -410,14 +451,14 @@ def Exec_WaitOp : Exec_Op<"wait"> {
     %1 = exec.collective all_gather [dp] %down -> %whole_down tile [n=4: 1, 1] step [0, 4] : !part, !whole async !exec.token
     exec.wait %0, %1
     ```
-    C1: a token at least, each of a collective or call in the same block. C2: several are of collectives of one kind,
+    C1: a token at least, each of something started in the same block. C2: several are of collectives of one kind,
     over the same mesh axes, with the same fold.
   }];
   let arguments = (ins Variadic<Exec_Token>:$tokens);
   let assemblyFormat = "$tokens attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
-    /// What is waited for: collectives, or one call.
+    /// What is waited for: collectives, or one call, send or receive.
     ::llvm::SmallVector<::mlir::Operation *> getStarted();
   }];
 }

@@ -35,6 +35,9 @@ struct Access {
 /// a block argument, exec.buffer, exec.address.
 mlir::ValueRange sourcesOf(mlir::Value pointer);
 
+/// The token of an op that has only started; null where it is complete when it is done.
+mlir::Value tokenOf(mlir::Operation *op);
+
 /// The name in a location's NameLoc, or "".
 llvm::StringRef nameOf(mlir::Location loc);
 

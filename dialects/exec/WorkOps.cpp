@@ -297,28 +297,3 @@ LogicalResult CollectiveOp::verify() {
 void CollectiveOp::getAccesses(Accesses &accesses) {
   accessElementwise(*this, accesses);
 }
-
-//===-- wait ---------------------------------------------------------------===//
-
-SmallVector<Operation *> WaitOp::getStarted() {
-  return llvm::map_to_vector(getTokens(), [](Value token) { return token.getDefiningOp(); });
-}
-
-LogicalResult WaitOp::verify() {
-  if (getTokens().empty())
-    return emitOpError() << "waits for nothing";
-  for (Operation *started : getStarted())
-    if (!isa_and_nonnull<CollectiveOp, CallOp>(started) || started->getBlock() != (*this)->getBlock()) // C1
-      return emitOpError() << "waits for what no collective or call in its block has started";
-  if (getTokens().size() == 1)
-    return success();
-  auto first = dyn_cast<CollectiveOp>(getStarted().front());
-  for (Operation *started : getStarted()) { // C2
-    auto other = dyn_cast<CollectiveOp>(started);
-    if (!first || !other || other.getKind() != first.getKind() || other.getMesh() != first.getMesh() ||
-        other.getFold() != first.getFold())
-      return emitOpError() << "waits for several that are no bucket: collectives of one kind and fold over "
-                              "the same mesh axes";
-  }
-  return success();
-}

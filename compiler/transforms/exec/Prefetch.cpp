@@ -11,6 +11,8 @@
 //                                                       call @layer(%..)               (the one before)
 //                                                       wait %t;  call @layer(%x, %w)
 //
+// Messages between stages stay where the timetable has them.
+//
 // Weights and gradients move at the calls of modules (dist-simplify), so these two are looked for where
 // modules are called for: in entries, and in what entries call. With 0 everything stays complete where it
 // stands.
@@ -68,7 +70,7 @@ private:
     for (Operation &op : block) {
       auto add = llvm::make_scope_exit([&] { touched[&op].addWrittenTo(written); });
       Movement movement;
-      if (auto wait = dyn_cast<WaitOp>(op)) {
+      if (auto wait = dyn_cast<WaitOp>(op); wait && !isMessage(wait.getStarted().front())) {
         movement.starts = wait.getStarted();
         movement.wait = wait;
       } else if (isMovement(&op) && op.getNumResults() == 0) {
@@ -86,13 +88,16 @@ private:
 
   FuncOp calleeOf(CallOp call) { return symbols.lookup<FuncOp>(call.getCallee()); }
 
+  static bool isMessage(Operation *op) { return isa<SendOp, ReceiveOp>(op); }
   bool isMovement(Operation *op) {
     if (isa<CollectiveOp>(op))
       return true;
     auto call = dyn_cast<CallOp>(op);
     return call && movesBetweenRanks(calleeOf(call));
   }
-  bool computes(Operation *op) { return isa<LoopOp>(op) || (isa<AccessOpInterface>(op) && !isMovement(op)); }
+  bool computes(Operation *op) {
+    return isa<LoopOp>(op) || (isa<AccessOpInterface>(op) && !isMessage(op) && !isMovement(op));
+  }
   bool callsModule(Operation *op) {
     auto call = dyn_cast<CallOp>(op);
     return call && !onlyMoves(calleeOf(call));

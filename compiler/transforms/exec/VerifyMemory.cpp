@@ -21,6 +21,12 @@ std::string quoted(Value value) {
   return value.getDefiningOp() ? "a buffer" : "an argument";
 }
 
+StringRef movementName(Operation *started) {
+  if (isa<CallOp>(started))
+    return "call";
+  return isa<SendOp, ReceiveOp>(started) ? "message" : "collective";
+}
+
 class MemoryWalk {
 public:
   MemoryWalk(FuncOp func, SymbolTable &symbols) : func(func), symbols(symbols) {}
@@ -28,7 +34,7 @@ public:
 
 private:
   using LeafId = std::pair<const void *, unsigned>;
-  /// A collective or call that has started: what it reads, what it makes, and the frame of the callee.
+  /// What has started: what it reads, what it makes, and the frame of a callee.
   struct Started {
     Operation *op;
     std::vector<std::pair<Value, Cells>> read, made;
@@ -183,7 +189,7 @@ LogicalResult MemoryWalk::visit(Operation *op) {
   for (Access one : accesses)
     if (one.mode != Mode::in && failed(write(op, one.memory, one.mode)))
       return failure();
-  if (!isa<CollectiveOp, CallOp>(op) || op->getNumResults() == 0)
+  if (!tokenOf(op))
     return success();
   for (Access one : accesses)
     for (const Cells &cells : cellsOf(one.memory))
@@ -290,9 +296,9 @@ LogicalResult MemoryWalk::checkUnderWay(Operation *op, ArrayRef<Access> accesses
         bool isMade = llvm::any_of(started.made, meets);
         if (!isMade && !(one.mode != Mode::in && llvm::any_of(started.read, meets)))
           continue;
-        InFlightDiagnostic error =
-            op->emitOpError() << (isMade ? "touches " : "writes ") << quoted(one.memory) << " before the "
-                              << (isa<CallOp>(started.op) ? "call" : "collective") << " is waited for";
+        InFlightDiagnostic error = op->emitOpError()
+                                   << (isMade ? "touches " : "writes ") << quoted(one.memory)
+                                   << " before the " << movementName(started.op) << " is waited for";
         error.attachNote(started.op->getLoc()) << "it is started here";
         return error;
       }

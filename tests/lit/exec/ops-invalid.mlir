@@ -201,7 +201,7 @@ module attributes {exec.mesh = #exec.mesh<tp=2>} {
 exec.func @wait_c1(inout %x: !X) {
   %0 = exec.collective all_reduce [tp] %x -> %x tile [seq=4: 1, 1] step [0, 0] : !X, !X async !exec.token
   exec.loop 2 (%i) {
-    // expected-error @+1 {{waits for what no collective or call in its block has started}}
+    // expected-error @+1 {{waits for what nothing in its block has started}}
     exec.wait %0
   }
 }
@@ -217,4 +217,55 @@ exec.func @wait_c2(inout %x: !X, inout %y: !X) {
   // expected-error @+1 {{waits for several that are no bucket: collectives of one kind and fold over the same mesh axes}}
   exec.wait %0, %1
 }
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=4]>
+exec.func @send_c1(in %x: !X) {
+  // expected-error @+1 {{must stand in an entry, outside of loops: each number is one message}}
+  %0 = exec.send %x to 1 message 0 : !X async !exec.token
+  exec.wait %0
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=4]>
+exec.func @receive_c1() entry {
+  %x = exec.buffer : !X
+  exec.loop 2 (%i) {
+    // expected-error @+1 {{must stand in an entry, outside of loops: each number is one message}}
+    %0 = exec.receive %x from 1 message 0 : !X async !exec.token
+    exec.wait %0
+  }
+}
+
+// -----
+
+exec.func @send_c2() entry {
+  %x = exec.buffer : !exec.buffer<f32[seq=4, embed=8]>
+  %column = exec.view %x [0] : !exec.buffer<f32[seq=4, embed=8]> -> !exec.buffer<f32[seq=4:8]>
+  // expected-error @+1 {{moves '!exec.buffer<f32[seq=4:8]>', which leaves gaps}}
+  %0 = exec.send %column to 1 message 0 : !exec.buffer<f32[seq=4:8]> async !exec.token
+  exec.wait %0
+}
+
+// -----
+
+exec.func @receive_c2() entry {
+  %x = exec.buffer : !exec.buffer<f32[seq=4, embed=8]>
+  %column = exec.view %x [0] : !exec.buffer<f32[seq=4, embed=8]> -> !exec.buffer<f32[seq=4:8]>
+  // expected-error @+1 {{moves '!exec.buffer<f32[seq=4:8]>', which leaves gaps}}
+  %0 = exec.receive %column from 1 message 0 : !exec.buffer<f32[seq=4:8]> async !exec.token
+  exec.wait %0
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=4]>
+exec.func @message_number() entry {
+  %x = exec.buffer : !X
+  // expected-error @+1 {{attribute 'message' failed to satisfy constraint}}
+  %0 = exec.receive %x from 1 message -1 : !X async !exec.token
+  exec.wait %0
 }

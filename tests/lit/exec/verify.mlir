@@ -320,3 +320,75 @@ exec.global @parameters.a "parameter" arena[0] : !X
 // expected-error @+1 {{'exec.func' op does not write @parameters.a in full}}
 exec.func @init() entry frame 0 {
 }
+
+// -----
+
+!X = !exec.buffer<f32[seq=16]>
+exec.func @message_read_too_early() entry frame 128 {
+  %x = exec.buffer frame[0] : !X
+  %y = exec.buffer frame[64] : !X
+  // expected-note @+1 {{it is started here}}
+  %t = exec.receive %x from 1 message 0 : !X async !exec.token
+  // expected-error @+1 {{'exec.copy' op touches a buffer before the message is waited for}}
+  exec.copy %x -> %y loops [seq=16: 1, 1] : !X, !X
+  exec.wait %t
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=16]>
+exec.func @message_overwritten() entry frame 64 {
+  %x = exec.buffer frame[0] : !X
+  exec.kernel "zero" loops [seq=16: 1] () -> (write %x) : !X {
+    %0 = arith.constant 0.0 : f32
+    exec.yield %0 : f32
+  }
+  // expected-note @+1 {{it is started here}}
+  %t = exec.send %x to 1 message 0 : !X async !exec.token
+  // expected-error @+1 {{'exec.kernel' op writes a buffer before the message is waited for}}
+  exec.kernel "one" loops [seq=16: 1] () -> (write %x) : !X {
+    %0 = arith.constant 1.0 : f32
+    exec.yield %0 : f32
+  }
+  exec.wait %t
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=16]>
+exec.func @message_never_waited() entry frame 64 {
+  %x = exec.buffer frame[0] : !X
+  // expected-error @+1 {{'exec.receive' op is started but never waited for}}
+  %t = exec.receive %x from 1 message 0 : !X async !exec.token
+}
+
+// -----
+
+// Its bytes are another's before the other stage has taken them.
+!X = !exec.buffer<f32[seq=16]>
+exec.func @message_taken_under_way() entry frame 64 {
+  %x = exec.buffer frame[0] : !X
+  exec.kernel "zero" loops [seq=16: 1] () -> (write %x) : !X {
+    %0 = arith.constant 0.0 : f32
+    exec.yield %0 : f32
+  }
+  %t = exec.send %x to 1 message 0 : !X async !exec.token
+  // expected-note @+1 {{this buffer lies over it}}
+  %y = exec.buffer frame[0] : !X
+  exec.kernel "one" loops [seq=16: 1] () -> (write %y) : !X {
+    %0 = arith.constant 1.0 : f32
+    exec.yield %0 : f32
+  }
+  // expected-error @+1 {{'exec.wait' op ends a movement of a buffer, whose bytes are in use by another}}
+  exec.wait %t
+}
+
+// -----
+
+!X = !exec.buffer<f32[seq=16]>
+exec.func @message_of_nothing() entry frame 64 {
+  %x = exec.buffer frame[0] : !X
+  // expected-error @+1 {{'exec.send' op reads a buffer, which is not written before}}
+  %t = exec.send %x to 1 message 0 : !X async !exec.token
+  exec.wait %t
+}
