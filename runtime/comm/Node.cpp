@@ -85,25 +85,29 @@ std::byte *Node::map(std::size_t bytes) {
   return ok ? memory : nullptr;
 }
 
-void Node::share(int cells) {
-  std::byte *memory = map(ControlBlock::bytes(size(), cells));
+void Node::share(int cells, int messages) {
+  std::byte *memory = map(ControlBlock::bytes(size(), cells, size() * messages));
   shared = size() > 1 && memory;
   if (!memory) {
     ranks = {ranks[index]};
     index = 0;
     MPI_Comm_dup(MPI_COMM_SELF, &comm);
-    memory = mapPrivate(ControlBlock::bytes(1, cells));
+    memory = mapPrivate(ControlBlock::bytes(1, cells, messages));
   }
   if (!memory)
     throw Error("no memory for the ranks' control block");
   block = reinterpret_cast<ControlBlock *>(memory);
+  syncCells = cells;
   block->ranks()[index].pid = getpid();
   stoppedSince.resize(size());
   MPI_Barrier(comm);
 }
 
 void Node::makeArenas(std::int64_t bytes) {
-  const std::int64_t stride = roundUp(std::max<std::int64_t>(bytes, 1), 1 << 21), needed = size() * bytes;
+  std::int64_t needed, most;
+  MPI_Allreduce(&bytes, &needed, 1, MPI_INT64_T, MPI_SUM, comm);
+  MPI_Allreduce(&bytes, &most, 1, MPI_INT64_T, MPI_MAX, comm);
+  const std::int64_t stride = roundUp(std::max<std::int64_t>(most, 1), 1 << 21);
   if (const std::size_t available = availableMemory(); static_cast<std::size_t>(needed) > available)
     throw Error("the arenas of " + std::to_string(size()) + " ranks on this machine need " +
                     gibibytes(needed) + ", " + gibibytes(available) + " are free",

@@ -24,11 +24,12 @@ public:
   int indexOf(int worldRank) const; // -1: on another node
   ControlBlock &control() { return *block; }
   SyncCell &cell(int i) { return block->cells(size())[i]; }
+  MessageCell &message(int i) { return block->messages(size(), syncCells)[i]; }
 
-  /// The control block for `cells` group instances; if memory cannot be shared this node falls apart into
-  /// nodes of one rank each (`shared` is false then).
-  void share(int cells);
-  /// Arenas of `bytes` for each rank; throws Error when the machine has too little memory.
+  /// The control block for `cells` group instances and the messages that each rank sends; if memory cannot be
+  /// shared this node falls apart into nodes of one rank each (`shared` is false then).
+  void share(int cells, int messages);
+  /// An arena for each rank, of `bytes` for this one; throws Error when the machine has too little memory.
   void makeArenas(std::int64_t bytes);
 
   void look() override;
@@ -43,7 +44,7 @@ public:
   std::vector<int> ranks;          // of the world
   int index = 0;                   // this rank among them
   std::vector<std::byte *> arenas; // of each of them
-  std::int64_t arenaRoom = 0;      // bytes mapped for each, >= what was asked for
+  std::int64_t arenaRoom = 0;      // bytes mapped for each, >= what any of them asked for
   bool shared = false;
   bool peerLost = false;            // this rank has seen another one dead or stopped
   std::function<void()> lookBeyond; // what else to watch: news from other nodes
@@ -55,6 +56,7 @@ private:
 
   MPI_Comm comm;
   ControlBlock *block = nullptr;
+  int syncCells = 0;
   std::chrono::steady_clock::time_point nextCheck{};
   std::vector<std::chrono::steady_clock::time_point> stoppedSince; // epoch: running
 };

@@ -27,24 +27,24 @@ std::int64_t bytesOf(const Tile &tile) {
 
 } // namespace
 
-void Remote::send(const void *data, std::int64_t bytes, int rank, int tag) {
+void Remote::send(const void *data, std::int64_t bytes, int rank, int tag, Requests &requests) {
   const auto *at = static_cast<const std::byte *>(data);
   for (std::int64_t done = 0; done < bytes; done += pieceBytes)
     MPI_Isend(at + done, static_cast<int>(std::min(pieceBytes, bytes - done)), MPI_BYTE, rank, tag, blocks,
-              &pending.emplace_back());
+              &requests.emplace_back());
 }
 
-void Remote::receive(void *data, std::int64_t bytes, int rank, int tag) {
+void Remote::receive(void *data, std::int64_t bytes, int rank, int tag, Requests &requests) {
   auto *at = static_cast<std::byte *>(data);
   for (std::int64_t done = 0; done < bytes; done += pieceBytes)
     MPI_Irecv(at + done, static_cast<int>(std::min(pieceBytes, bytes - done)), MPI_BYTE, rank, tag, blocks,
-              &pending.emplace_back());
+              &requests.emplace_back());
 }
 
-void Remote::finish() {
+void Remote::finish(Requests &requests) {
   for (int tries = 1;; ++tries) {
     int done = 0;
-    MPI_Testall(static_cast<int>(pending.size()), pending.data(), &done, MPI_STATUSES_IGNORE);
+    MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
     if (done)
       break;
     if (tries % 256 == 0)
@@ -54,7 +54,7 @@ void Remote::finish() {
     else if (tries > watch.spins / 64)
       sched_yield();
   }
-  pending.clear();
+  requests.clear();
 }
 
 void Remote::swapBlocks(Members &group, const std::byte *sent, std::int64_t sendStep, std::byte *received,

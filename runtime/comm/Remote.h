@@ -22,10 +22,19 @@ public:
   void broadcast(Members &group, void *x, std::int64_t n, int root);
 
   /// Any bytes, between two ranks of the world, in pieces that MPI's int counts can hold.
-  void send(const void *data, std::int64_t bytes, int rank, int tag);
-  void receive(void *data, std::int64_t bytes, int rank, int tag);
-  /// Returns when what was sent and received is complete.
-  void finish();
+  using Requests = std::vector<MPI_Request>;
+  void send(const void *data, std::int64_t bytes, int rank, int tag, Requests &requests);
+  void receive(void *data, std::int64_t bytes, int rank, int tag, Requests &requests);
+  /// Returns when all of them are complete.
+  void finish(Requests &requests);
+
+  void send(const void *data, std::int64_t bytes, int rank, int tag) {
+    send(data, bytes, rank, tag, pending);
+  }
+  void receive(void *data, std::int64_t bytes, int rank, int tag) {
+    receive(data, bytes, rank, tag, pending);
+  }
+  void finish() { finish(pending); }
 
 private:
   using Cell = std::uint32_t;
@@ -40,7 +49,7 @@ private:
 
   MPI_Comm blocks;
   Watch &watch;
-  std::vector<MPI_Request> pending;
+  Requests pending;
   std::vector<std::byte> outbox, inbox; // grown to the largest collective, then kept
   std::vector<const float *> sources;   // each member's block in the inbox
 };

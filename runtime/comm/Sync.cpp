@@ -1,4 +1,4 @@
-//===- Sync.cpp - where ranks of one node meet -----------------------------===//
+//===- Sync.cpp - where ranks of one node meet, and wait for each other ----===//
 #include "runtime/comm/Sync.h"
 #include <climits>
 #include <ctime>
@@ -28,8 +28,11 @@ void futex(std::atomic<std::uint32_t> &word, int operation, std::uint32_t value,
   syscall(SYS_futex, reinterpret_cast<std::uint32_t *>(&word), operation, value, timeout, nullptr, 0);
 }
 
-void waitPast(SyncCell &cell, std::uint32_t generation, Watch &watch) {
-  auto passed = [&] { return cell.generation.load(std::memory_order_acquire) != generation; };
+} // namespace
+
+void waitWhile(std::atomic<std::uint32_t> &word, std::uint32_t value, std::atomic<std::uint32_t> &sleepers,
+               Watch &watch) {
+  auto passed = [&] { return word.load(std::memory_order_acquire) != value; };
   for (int i = 0; i < watch.spins; ++i) {
     if (passed())
       return;
@@ -40,19 +43,23 @@ void waitPast(SyncCell &cell, std::uint32_t generation, Watch &watch) {
       return;
     sched_yield();
   }
-  // The last to arrive reads `sleepers` after it has moved `generation`; we read `generation` (inside the
-  // futex) after we have moved `sleepers`: one of the two sees the other.
-  cell.sleepers.fetch_add(1);
+  // Who changes the word reads `sleepers` after that; we read the word (inside the futex) after we have moved
+  // `sleepers`: one of the two sees the other.
+  sleepers.fetch_add(1);
   while (!passed()) {
     const timespec timeout{0, sleepNanoseconds};
-    futex(cell.generation, FUTEX_WAIT, generation, &timeout);
+    futex(word, FUTEX_WAIT, value, &timeout);
     if (!passed())
       watch.look();
   }
-  cell.sleepers.fetch_sub(1);
+  sleepers.fetch_sub(1);
 }
 
-} // namespace
+void change(std::atomic<std::uint32_t> &word, std::uint32_t value, std::atomic<std::uint32_t> &sleepers) {
+  word.store(value);
+  if (sleepers.load() != 0)
+    futex(word, FUTEX_WAKE, INT_MAX, nullptr);
+}
 
 void meet(SyncCell &cell, int members, Watch &watch) {
   if (members > 1) {
@@ -62,11 +69,9 @@ void meet(SyncCell &cell, int members, Watch &watch) {
         cell.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<std::uint32_t>(members);
     if (last) {
       cell.arrived.store(0, std::memory_order_relaxed);
-      cell.generation.store(generation + 1);
-      if (cell.sleepers.load() != 0)
-        futex(cell.generation, FUTEX_WAKE, INT_MAX, nullptr);
+      change(cell.generation, generation + 1, cell.sleepers);
     } else {
-      waitPast(cell, generation, watch);
+      waitWhile(cell.generation, generation, cell.sleepers, watch);
     }
   }
   if (afterMeetingForTests)

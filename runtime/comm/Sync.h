@@ -1,4 +1,4 @@
-//===- Sync.h - where ranks of one node meet -------------------------------===//
+//===- Sync.h - where ranks of one node meet, and wait for each other ------===//
 //
 // A rank that waits spins a little if it has a core of its own, then yields, then sleeps on a futex: ranks
 // may outnumber cores, and a spinning rank would take the core that it waits for. While it sleeps it looks
@@ -24,7 +24,14 @@ public:
 /// Returns when all `members` have called it; what they wrote before is visible to all after.
 void meet(SyncCell &cell, int members, Watch &watch);
 
-/// Called after each meeting, if set: tests slow ranks down here to find a sync that is missing.
+/// Returns when `word` no longer holds `value`; what was written before it changed is visible then.
+void waitWhile(std::atomic<std::uint32_t> &word, std::uint32_t value, std::atomic<std::uint32_t> &sleepers,
+               Watch &watch);
+/// Sets `word`, and wakes who waits for that.
+void change(std::atomic<std::uint32_t> &word, std::uint32_t value, std::atomic<std::uint32_t> &sleepers);
+
+/// Called after each meeting and each message, if set: tests slow ranks down here to find a sync that is
+/// missing.
 extern void (*afterMeetingForTests)();
 
 } // namespace rt

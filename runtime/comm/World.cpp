@@ -2,6 +2,7 @@
 #include "runtime/comm/World.h"
 #include "runtime/comm/Members.h"
 #include "runtime/comm/Node.h"
+#include "runtime/comm/Peers.h"
 #include "runtime/comm/Remote.h"
 #include "runtime/core/Error.h"
 #include "runtime/core/Mesh.h"
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <sched.h>
 #include <unistd.h>
+#include <utility>
 
 namespace rt {
 namespace {
@@ -61,6 +63,10 @@ int instanceOf(const WorldShape &shape, const GroupSpec &group, const std::vecto
   return number;
 }
 
+int stagesOf(const WorldShape &shape) {
+  return shape.pipeline.axis < 0 ? 0 : shape.mesh[shape.pipeline.axis].size;
+}
+
 } // namespace
 
 struct World::Impl {
@@ -69,12 +75,14 @@ struct World::Impl {
   std::unique_ptr<Node> node;
   std::unique_ptr<Remote> remote;
   std::vector<std::unique_ptr<Members>> groups;
+  std::vector<std::unique_ptr<Peer>> peers;
   std::vector<int> others; // one rank of each other node
   std::atomic<std::int32_t> noStatusPage{0};
   Context context;
 
   void makeNode(const WorldShape &shape);
   void makeGroup(const WorldShape &shape, const GroupSpec &spec, int tag, int firstCell);
+  void makePeers(const WorldShape &shape, int firstTag);
   void listen();
   void tellOthers(); // that this node fails
   int agreeAcross(int vote);
@@ -142,6 +150,8 @@ Context &World::build(const WorldShape &shape) {
     impl->makeGroup(shape, spec, tag++, cell);
     cell += instances(shape, spec);
   }
+  if (shape.pipeline.axis >= 0)
+    impl->makePeers(shape, tag);
   return context;
 }
 
@@ -151,7 +161,7 @@ void World::Impl::makeNode(const WorldShape &shape) {
   int cells = 1; // the first: all ranks of the node
   for (const GroupSpec &spec : shape.groups)
     cells += instances(shape, spec);
-  node->share(cells);
+  node->share(cells, stagesOf(shape) * shape.pipeline.messages);
   node->spins = node->size() <= coresOfProcess() ? 100 : 0;
   std::vector<int> leaders(size);
   MPI_Allgather(&node->ranks[0], 1, MPI_INT, leaders.data(), 1, MPI_INT, control);
@@ -183,6 +193,28 @@ void World::Impl::makeGroup(const WorldShape &shape, const GroupSpec &spec, int 
   }
   context.groups.push_back(group.get());
   groups.push_back(std::move(group));
+}
+
+// A node's message cells are by sender, then by the receiver's stage, then by number.
+void World::Impl::makePeers(const WorldShape &shape, int firstTag) {
+  const auto [axis, messages] = shape.pipeline;
+  const int stages = stagesOf(shape);
+  auto cellsOf = [&](int sender, int receiversStage) {
+    return &node->message((sender * stages + receiversStage) * messages);
+  };
+  for (int stage = 0; stage < stages; ++stage) {
+    std::vector<int> place = context.coordinates;
+    const int own = std::exchange(place[axis], stage), other = rankAt(shape.mesh, place);
+    std::unique_ptr<Peer> &peer = peers.emplace_back();
+    if (const int local = node->indexOf(other); stage == own)
+      peer = nullptr;
+    else if (local < 0)
+      peer = std::make_unique<RemotePeer>(*remote, other, firstTag, messages);
+    else
+      peer = std::make_unique<LocalPeer>(context.arena, node->arenas[local], cellsOf(node->index, stage),
+                                         cellsOf(local, own), *node);
+    context.stages.push_back(peer.get());
+  }
 }
 
 // A leader hears that another node has failed, and its whole node leaves.

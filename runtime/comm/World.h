@@ -20,7 +20,8 @@ namespace rt {
 struct WorldShape {
   std::span<const MeshAxis> mesh;
   std::span<const GroupSpec> groups;
-  std::int64_t arenaBytes;
+  std::int64_t arenaBytes; // of this rank; all else is the same on all ranks
+  Pipeline pipeline = {};
 };
 
 class World {
@@ -35,7 +36,7 @@ public:
   int localSize() const;  // ranks of this node
   bool leadsNode() const; // the first rank of this node
 
-  /// Arena, groups and context. The same arguments on all ranks.
+  /// Arena, groups, peers and context.
   Context &build(const WorldShape &shape);
   Context &context();
 

@@ -13,6 +13,7 @@
 namespace rt {
 
 class Group; // runtime/comm/Collectives.h
+class Peer;  // runtime/comm/Messages.h
 
 class Context {
 public:
@@ -24,6 +25,9 @@ public:
   /// The group of Program::groups[i] that this rank is in.
   Group &group(int i) const { return *groups[i]; }
 
+  /// The rank that has this one's place in stage i of the pipeline.
+  Peer &stage(int i) const { return *stages[i]; }
+
   /// This rank's coordinate on a mesh axis.
   int coordinate(int meshAxis) const { return coordinates[meshAxis]; }
 
@@ -33,6 +37,7 @@ public:
   int rank = 0, world = 1;
   std::vector<int> coordinates;                   // per mesh axis
   std::vector<Group *> groups;                    // per Program::groups; owned by the world
+  std::vector<Peer *> stages;                     // null: this rank's own; owned by the world
   std::atomic<std::int32_t> *operation = nullptr; // the status page's cell
 };
 

@@ -42,33 +42,36 @@ bool isIgnored(const Program &program, std::string_view name) {
 /// Which tensors of the file are which parameter.
 class Matches {
 public:
-  /// Throws Error unless every parameter has a tensor and every tensor a parameter, in its shape and in f32.
-  Matches(const Program &program, const SafetensorsReader &reader, const std::string &path)
+  /// Throws Error unless every parameter of every stage has a tensor and every tensor a parameter, in its
+  /// shape and in f32.
+  Matches(std::span<const Program> programs, const SafetensorsReader &reader, const std::string &path)
       : front("weights '" + path + "' ") {
     std::map<std::string_view, const TensorInfo *> byName;
     for (const TensorInfo &tensor : reader.tensors())
       byName[tensor.name] = &tensor;
     std::set<std::string_view> taken;
-    for (const Parameter &parameter : program.parameters) {
-      std::vector<const TensorInfo *> &found = tensors.emplace_back();
-      for (const std::string &name : namesOf(program, parameter))
-        if (auto at = byName.find(name); at != byName.end()) {
-          found.push_back(at->second);
-          taken.insert(at->first);
-        }
-      if (found.empty() && missing.insert(parameter.name).second && !firstMissing)
-        firstMissing = &parameter;
-    }
+    for (const Program &program : programs)
+      for (const Parameter &parameter : program.parameters) {
+        std::vector<const TensorInfo *> &found = tensors[&parameter];
+        for (const std::string &name : namesOf(program, parameter))
+          if (auto at = byName.find(name); at != byName.end()) {
+            found.push_back(at->second);
+            taken.insert(at->first);
+          }
+        if (found.empty() && missing.insert(parameter.name).second && !firstMissing)
+          firstMissing = &parameter;
+      }
     for (const TensorInfo &tensor : reader.tensors())
-      if (!taken.contains(tensor.name) && !isIgnored(program, tensor.name) && !firstUnknown)
+      if (!taken.contains(tensor.name) && !isIgnored(programs[0], tensor.name) && !firstUnknown)
         firstUnknown = &tensor;
     checkNames();
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-      for (const TensorInfo *tensor : tensors[i])
-        check(program.parameters[i], *tensor);
+    for (const Program &program : programs)
+      for (const Parameter &parameter : program.parameters)
+        for (const TensorInfo *tensor : of(parameter))
+          check(parameter, *tensor);
   }
 
-  std::span<const TensorInfo *const> of(std::size_t parameter) const { return tensors[parameter]; }
+  std::span<const TensorInfo *const> of(const Parameter &parameter) const { return tensors.at(&parameter); }
 
 private:
   void checkNames() const {
@@ -93,7 +96,7 @@ private:
   }
 
   std::string front;
-  std::vector<std::vector<const TensorInfo *>> tensors; // of each parameter
+  std::map<const Parameter *, std::vector<const TensorInfo *>> tensors;
   std::set<std::string_view> missing;
   const Parameter *firstMissing = nullptr;
   const TensorInfo *firstUnknown = nullptr;
@@ -144,18 +147,18 @@ private:
 
 } // namespace
 
-void loadWeights(World &world, const Program &program, const std::string &path) {
+void loadWeights(World &world, std::span<const Program> programs, const std::string &path) {
   std::optional<SafetensorsReader> reader;
   std::optional<Matches> matches;
   world.together([&] {
     reader.emplace(path);
-    matches.emplace(program, *reader, path);
+    matches.emplace(programs, *reader, path);
   });
   world.together([&] {
+    const Program &program = programs[stageAt(programs, world.context().coordinates)];
     BlockReader blocks(*reader, program.mesh, world.context());
-    for (std::size_t i = 0; i < program.parameters.size(); ++i) {
-      const Parameter &parameter = program.parameters[i];
-      const auto tensors = matches->of(i);
+    for (const Parameter &parameter : program.parameters) {
+      const auto tensors = matches->of(parameter);
       blocks.read(parameter, *tensors[0], [](float &weight, float value) { weight = value; });
       for (const TensorInfo *other : tensors.subspan(1))
         blocks.read(parameter, *other, [&](float &weight, float value) {

@@ -11,9 +11,9 @@
 
 namespace rt {
 
-/// Fills the weights from the safetensors file at `path`; every rank must call it. Nothing is filled unless
-/// the file has every weight in its shape, in f32, and no tensor that is none. Throws Aborted everywhere
-/// after one rank said what is wrong.
-void loadWeights(World &world, const Program &program, const std::string &path);
+/// Fills the weights of this rank's program from the safetensors file at `path`; every rank must call it.
+/// Nothing is filled unless the file has every weight in its shape, in f32, and no tensor that is none.
+/// Throws Aborted everywhere after one rank said what is wrong.
+void loadWeights(World &world, std::span<const Program> programs, const std::string &path);
 
 } // namespace rt

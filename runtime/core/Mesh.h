@@ -33,6 +33,12 @@ inline std::int64_t placeOn(Mesh mesh, const MeshAxes &axes, const std::vector<i
   return place;
 }
 
+/// Which of a run's programs the rank at `coordinates` runs: that of its stage of the pipeline.
+inline int stageAt(std::span<const Program> programs, const std::vector<int> &coordinates) {
+  const int axis = programs[0].pipeline.axis;
+  return axis < 0 ? 0 : coordinates[axis];
+}
+
 inline bool contains(const MeshAxes &axes, int axis) {
   return std::find(axes.begin(), axes.end(), axis) != axes.end();
 }

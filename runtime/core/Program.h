@@ -3,7 +3,7 @@
 // A generated package defines one constant Program (shapes, mesh, memory plan, recipe: all known when it was
 // compiled) and three functions; main.cpp is `return rt::train(program, argc, argv)`.
 //
-//   arena of each rank, the same offsets on all of them:
+//   arena of each rank, the same offsets on all of them (on all of one stage, where there is a pipeline):
 //   | weights | optimizer state | gradients | inputs | scalars | frames ... | <- arenaBytes, the planned peak
 //
 // Here: descriptions only. Not here: MPI, oneDNN, anything that allocates.
@@ -50,6 +50,12 @@ struct GroupSpec {
   MeshAxes axes;
 };
 
+/// The stages of a pipeline lie along one mesh axis, and each has a program of its own.
+struct Pipeline {
+  int axis = -1;    // of the mesh; < 0: there is none
+  int messages = 0; // numbers of messages from one rank to another are below it
+};
+
 enum class Type : std::uint8_t { f32, i32, i64 };
 
 /// One axis of a tensor: how the global index runs in the file and in this rank's block.
@@ -82,6 +88,7 @@ struct Parameter {
   List<std::int64_t, 4> fileShape;
   std::int64_t fileFirst = 0;    // first element of this parameter within the file's tensor (fused weights)
   List<const char *, 4> aliases; // names that a file may give it too: of weights that are tied to it
+  bool isCopy = false;           // of another stage's, which files are written from
   Block weight, gradient;
   List<Block, 4> states; // as Program::states lists them
 };
@@ -136,6 +143,7 @@ struct Program {
   const char *identity; // "world 4 = dp 2 x tp 2; global batch 32 sequences = 8,192 tokens"
   std::span<const MeshAxis> mesh;
   std::span<const GroupSpec> groups;
+  Pipeline pipeline = {};
   std::int64_t arenaBytes; // the planned peak, per rank
   std::span<const Parameter> parameters;
   std::span<const State> states;
@@ -157,5 +165,8 @@ struct Program {
 
 /// Runs the trainer: flags, MPI, data, steps, metrics, final weights. The exit code of main.
 int train(const Program &program, int argc, char **argv);
+/// The same with a program for each stage of a pipeline. They have mesh, groups, recipe, operations and
+/// pipeline in common; each lists its own stage's parameters and inputs, and all write the same losses.
+int train(std::span<const Program> stages, int argc, char **argv);
 
 } // namespace rt

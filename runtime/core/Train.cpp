@@ -6,6 +6,7 @@
 #include "runtime/core/Flags.h"
 #include "runtime/core/Inputs.h"
 #include "runtime/core/LoadWeights.h"
+#include "runtime/core/Mesh.h"
 #include "runtime/core/Output.h"
 #include "runtime/core/Weights.h"
 #include "runtime/observe/Progress.h"
@@ -28,8 +29,8 @@ constexpr int voteNotFinite = 1000; // above every signal's number
 
 class Trainer {
 public:
-  Trainer(World &world, const Program &program, const Flags &flags)
-      : world(world), program(program), flags(flags), context(world.context()) {}
+  Trainer(World &world, Programs programs, const Program &program, const Flags &flags)
+      : world(world), programs(programs), program(program), flags(flags), context(world.context()) {}
 
   /// The exit code.
   int run();
@@ -60,11 +61,12 @@ private:
   void during(RuntimeOperation operation) { context.enter(operation); }
 
   World &world;
-  const Program &program;
+  Programs programs;
+  const Program &program; // this rank's own
   const Flags &flags;
   Context &context;
   StatusPage *status = nullptr;
-  std::optional<Inputs> inputs;
+  std::optional<Inputs> inputs;     // where the program has some
   std::optional<Progress> progress; // on rank 0
 };
 
@@ -107,6 +109,8 @@ void Trainer::prepare() {
   during(opReadingData);
   world.together([&] {
     const Recipe &recipe = program.recipe;
+    if (program.inputs.empty())
+      return;
     inputs.emplace(program, context,
                    Batches(openData(recipe, flags.data), recipe.seqLen, recipe.vocab, recipe.seed));
   });
@@ -115,9 +119,9 @@ void Trainer::prepare() {
       return;
     if (!flags.output.empty())
       checkFolder(flags.output,
-                  (1 + std::ranges::count_if(program.states, &State::isSaved)) * weightBytes(program));
+                  (1 + std::ranges::count_if(statesOf(programs), &State::isSaved)) * weightBytes(programs));
     if (!flags.dump.empty())
-      checkFolder(flags.dump, (2 + std::ssize(program.states)) * weightBytes(program));
+      checkFolder(flags.dump, (2 + std::ssize(statesOf(programs))) * weightBytes(programs));
     progress.emplace(Progress::Options{.steps = flags.steps,
                                        .tokensPerStep = program.recipe.globalBatch * program.recipe.seqLen,
                                        .logEvery = flags.logEvery,
@@ -132,7 +136,7 @@ void Trainer::prepare() {
   if (flags.initFrom.empty())
     return;
   during(opReadingWeights);
-  loadWeights(world, program, flags.initFrom);
+  loadWeights(world, programs, flags.initFrom);
 }
 
 double Trainer::read(const Scalar &scalar, double absent) const {
@@ -173,7 +177,8 @@ void Trainer::trainStep(std::int64_t step) {
   if (status)
     status->step.store(step, std::memory_order_relaxed);
   during(opReadingData);
-  inputs->fillStep(step);
+  if (inputs)
+    inputs->fillStep(step);
   write(program.step, step);
   write(program.firstSample, step * program.recipe.globalBatch);
   countAllocations(flags.checkArena && step > 0);
@@ -187,7 +192,8 @@ void Trainer::evaluate(std::int64_t stepsDone) {
   double sum = 0, count = 0;
   for (std::int64_t i = 0; i < calls; ++i) {
     during(opReadingData);
-    inputs->fillEval(i);
+    if (inputs)
+      inputs->fillEval(i);
     program.eval(context);
     sum += read(program.losses[0].sum, 0);
     count += read(program.losses[0].count, 1);
@@ -197,29 +203,29 @@ void Trainer::evaluate(std::int64_t stepsDone) {
 }
 
 void Trainer::dumpGradients() const {
-  saveTensors(world, program, gradientOf, flags.dump + "/gradients.safetensors");
+  saveTensors(world, programs, gradientOf, flags.dump + "/gradients.safetensors");
 }
 
 void Trainer::dumpState() const {
   saveStates([](const State &) { return true; }, flags.dump);
-  saveTensors(world, program, weightOf, flags.dump + "/weights.safetensors");
+  saveTensors(world, programs, weightOf, flags.dump + "/weights.safetensors");
 }
 
 void Trainer::saveStates(bool (*wanted)(const State &), const std::string &folder) const {
-  for (int i = 0; i < std::ssize(program.states); ++i)
-    if (const State &state = program.states[i]; wanted(state))
-      saveTensors(world, program, stateOf(i), folder + "/" + state.name + ".safetensors");
+  for (const State &state : statesOf(programs))
+    if (wanted(state))
+      saveTensors(world, programs, stateOf(state.name), folder + "/" + state.name + ".safetensors");
 }
 
 /// What was trained. The average of no step at all is none.
 void Trainer::saveResults(std::int64_t steps) const {
-  saveTensors(world, program, weightOf, flags.output + "/model.safetensors");
+  saveTensors(world, programs, weightOf, flags.output + "/model.safetensors");
   if (steps > 0)
     saveStates([](const State &state) { return state.isSaved; }, flags.output);
   if (world.rank() != 0 || flags.quiet)
     return;
   std::printf("weights: %s/model.safetensors\n", flags.output.c_str());
-  for (const State &state : program.states)
+  for (const State &state : statesOf(programs))
     if (state.isSaved && steps > 0)
       std::printf("%s of the weights: %s/%s.safetensors\n", state.name, flags.output.c_str(), state.name);
 }
@@ -301,7 +307,8 @@ void shareCores(const World &world) {
 }
 
 /// What every rank finds alike is said by rank 0 alone.
-int runAll(World &world, const Program &program, int argc, char **argv) {
+int runAll(World &world, Programs programs, int argc, char **argv) {
+  const Program &program = programs[stageAt(programs, coordinatesOf(programs[0].mesh, world.rank()))];
   Flags flags;
   try {
     flags = readFlags(program.recipe, argc, argv);
@@ -314,7 +321,7 @@ int runAll(World &world, const Program &program, int argc, char **argv) {
     if (world.rank() == 0 && !flags.quiet && flags.runDir.empty())
       std::printf("%s\n", program.identity);
     std::fflush(stdout);
-    world.build({program.mesh, program.groups, program.arenaBytes});
+    world.build({program.mesh, program.groups, program.arenaBytes, program.pipeline});
   } catch (const std::exception &error) {
     if (world.rank() == 0)
       std::fprintf(stderr, "error: %s\n", error.what());
@@ -322,7 +329,7 @@ int runAll(World &world, const Program &program, int argc, char **argv) {
   }
   shareCores(world);
   catchSignals();
-  Trainer trainer(world, program, flags);
+  Trainer trainer(world, programs, program, flags);
   try {
     return trainer.run();
   } catch (const std::exception &error) {
@@ -336,10 +343,14 @@ int runAll(World &world, const Program &program, int argc, char **argv) {
 } // namespace
 
 int train(const Program &program, int argc, char **argv) {
+  return train(Programs(&program, 1), argc, argv);
+}
+
+int train(Programs stages, int argc, char **argv) {
   World world(argc, argv);
   int code = 1;
   try {
-    code = runAll(world, program, argc, argv);
+    code = runAll(world, stages, argc, argv);
   } catch (const Aborted &) { // from build
   }
   world.leave(code);

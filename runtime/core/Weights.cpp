@@ -2,19 +2,15 @@
 #include "runtime/core/Weights.h"
 #include "runtime/checkpoint/Safetensors.h"
 #include "runtime/core/Blocks.h"
+#include <algorithm>
 #include <exception>
+#include <functional>
+#include <numeric>
 
 namespace rt {
 namespace {
 
 using Index = std::int64_t;
-
-Index elementsOf(const List<Index, 4> &shape) {
-  Index n = 1;
-  for (Index size : shape)
-    n *= size;
-  return n;
-}
 
 /// The block with dense row-major strides: how it travels between nodes.
 Block dense(Block block) {
@@ -27,67 +23,68 @@ Block dense(Block block) {
   return block;
 }
 
-/// One of the ranks that hold the same block is its giver.
-bool gives(const Block &block, const std::vector<int> &coordinates) {
-  for (int meshAxis = 0; meshAxis < static_cast<int>(coordinates.size()); ++meshAxis) {
-    bool places = false;
-    for (const BlockAxis &axis : block.axes)
-      places |= contains(axis.mesh, meshAxis);
-    if (!places && coordinates[meshAxis] != 0)
-      return false;
-  }
-  return true;
-}
+/// What one stage holds of a file's tensor.
+struct Part {
+  int stage; // on the pipeline's axis; 0 where there is none
+  Index fileFirst;
+  Block block;
+};
 
 /// A tensor of the file and the parameters that it is made of (several where the file fuses them).
 struct FileTensor {
   std::string name;
   std::vector<Index> shape;
-  std::vector<const Parameter *> parts;
+  std::vector<Part> parts;
+
+  Index elements() const {
+    return std::accumulate(shape.begin(), shape.end(), Index(1), std::multiplies<Index>());
+  }
 };
 
-std::vector<FileTensor> fileTensors(const Program &program, const BlockOf &which) {
+std::vector<FileTensor> fileTensors(Programs programs, const BlockOf &which) {
   std::vector<FileTensor> tensors;
   std::map<std::string, std::size_t> byName;
-  for (const Parameter &parameter : program.parameters) {
-    if (which(parameter).offset < 0)
-      continue;
-    auto [at, isNew] = byName.try_emplace(parameter.name, tensors.size());
-    if (isNew)
-      tensors.push_back({parameter.name, {parameter.fileShape.begin(), parameter.fileShape.end()}, {}});
-    tensors[at->second].parts.push_back(&parameter);
-  }
+  for (int stage = 0; stage < std::ssize(programs); ++stage)
+    for (const Parameter &parameter : programs[stage].parameters) {
+      const Block block = which(programs[stage], parameter);
+      if (block.offset < 0 || parameter.isCopy)
+        continue;
+      auto [at, isNew] = byName.try_emplace(parameter.name, tensors.size());
+      if (isNew)
+        tensors.push_back({parameter.name, {parameter.fileShape.begin(), parameter.fileShape.end()}, {}});
+      tensors[at->second].parts.push_back({stage, parameter.fileFirst, block});
+    }
   return tensors;
 }
 
 class Collector {
 public:
-  Collector(World &world, const Program &program, const BlockOf &which)
-      : world(world), mesh(program.mesh), which(which), coordinates(coordinatesOf(mesh, world.rank())) {}
+  Collector(World &world, Programs programs)
+      : world(world), programs(programs), mesh(programs[0].mesh),
+        coordinates(coordinatesOf(mesh, world.rank())) {}
 
-  /// On rank 0: the tensor's part of this parameter, into `file`.
-  void collect(const Parameter &parameter, std::vector<float> &file) {
-    const Block &block = which(parameter);
+  /// On rank 0: what the part's stage holds of the tensor, into `file`.
+  void collect(const Part &part, std::vector<float> &file) {
+    const Block &block = part.block;
     for (int rank = 0; rank < world.size(); ++rank) {
       const auto place = coordinatesOf(mesh, rank);
-      if (!gives(block, place))
+      if (!gives(part, place))
         continue;
       if (const std::byte *arena = world.arenaOf(rank)) {
-        scatter(block, place, reinterpret_cast<const float *>(arena + block.offset), parameter.fileFirst,
-                file);
+        scatter(block, place, reinterpret_cast<const float *>(arena + block.offset), part.fileFirst, file);
       } else {
         const Block arriving = dense(block);
         parcel.resize(arriving.offset);
         world.receive(parcel.data(), arriving.offset * sizeof(float), rank);
-        scatter(arriving, place, parcel.data(), parameter.fileFirst, file);
+        scatter(arriving, place, parcel.data(), part.fileFirst, file);
       }
     }
   }
 
   /// On a rank whose arena rank 0 does not see.
-  void give(const Parameter &parameter) {
-    const Block &block = which(parameter);
-    if (!gives(block, coordinates))
+  void give(const Part &part) {
+    const Block &block = part.block;
+    if (!gives(part, coordinates))
       return;
     const Block leaving = dense(block);
     parcel.resize(leaving.offset);
@@ -97,6 +94,20 @@ public:
   }
 
 private:
+  /// One of the ranks that hold the same block is its giver.
+  bool gives(const Part &part, const std::vector<int> &place) const {
+    if (stageAt(programs, place) != part.stage)
+      return false;
+    for (int meshAxis = 0; meshAxis < static_cast<int>(place.size()); ++meshAxis) {
+      bool places = meshAxis == programs[0].pipeline.axis;
+      for (const BlockAxis &axis : part.block.axes)
+        places |= contains(axis.mesh, meshAxis);
+      if (!places && place[meshAxis] != 0)
+        return false;
+    }
+    return true;
+  }
+
   void scatter(const Block &block, const std::vector<int> &place, const float *values, Index first,
                std::vector<float> &file) {
     walk(block, mesh, place, 0, first, [&](Index local, Index at) { file[at] = values[local]; });
@@ -113,16 +124,16 @@ private:
   }
 
   World &world;
+  Programs programs;
   Mesh mesh;
-  const BlockOf &which;
   std::vector<int> coordinates;
   std::vector<float> parcel;
 };
 
 /// On rank 0. A failure to write is thrown at the end: until then the other nodes want to get rid of their
 /// blocks.
-void collectAndWrite(World &world, const Program &program, const BlockOf &which, const std::string &path) {
-  const auto tensors = fileTensors(program, which);
+void collectAndWrite(World &world, Programs programs, const BlockOf &which, const std::string &path) {
+  const auto tensors = fileTensors(programs, which);
   std::exception_ptr failure;
   auto attempt = [&](auto &&write) {
     try {
@@ -139,12 +150,12 @@ void collectAndWrite(World &world, const Program &program, const BlockOf &which,
     writer.note("format", "pt"); // what Hugging Face's loaders ask for
     writer.create();
   });
-  Collector collector(world, program, which);
+  Collector collector(world, programs);
   std::vector<float> file;
   for (const FileTensor &tensor : tensors) {
-    file.assign(elementsOf(tensor.parts[0]->fileShape), 0.0f);
-    for (const Parameter *part : tensor.parts)
-      collector.collect(*part, file);
+    file.assign(tensor.elements(), 0.0f);
+    for (const Part &part : tensor.parts)
+      collector.collect(part, file);
     attempt([&] { writer.writeBlock(tensor.name, 0, file.data(), std::ssize(file)); });
   }
   attempt([&] { writer.commit(); });
@@ -154,24 +165,40 @@ void collectAndWrite(World &world, const Program &program, const BlockOf &which,
 
 } // namespace
 
-void saveTensors(World &world, const Program &program, const BlockOf &which, const std::string &path) {
+BlockOf stateOf(const std::string &name) {
+  return [name](const Program &program, const Parameter &parameter) {
+    const auto state = std::ranges::find(program.states, name, &State::name);
+    return state == program.states.end() ? Block() : parameter.states[state - program.states.begin()];
+  };
+}
+
+std::vector<State> statesOf(Programs programs) {
+  std::vector<State> states;
+  for (const Program &program : programs)
+    for (const State &state : program.states)
+      if (std::ranges::find(states, std::string(state.name), &State::name) == states.end())
+        states.push_back(state);
+  return states;
+}
+
+void saveTensors(World &world, Programs programs, const BlockOf &which, const std::string &path) {
   world.agree(0); // all ranks are done with what they wrote
   world.together([&] {
     if (world.rank() == 0)
-      return collectAndWrite(world, program, which, path);
+      return collectAndWrite(world, programs, which, path);
     if (world.arenaOf(0))
       return;
-    Collector collector(world, program, which);
-    for (const FileTensor &tensor : fileTensors(program, which))
-      for (const Parameter *part : tensor.parts)
-        collector.give(*part);
+    Collector collector(world, programs);
+    for (const FileTensor &tensor : fileTensors(programs, which))
+      for (const Part &part : tensor.parts)
+        collector.give(part);
   });
 }
 
-std::int64_t weightBytes(const Program &program) {
+std::int64_t weightBytes(Programs programs) {
   Index bytes = 0;
-  for (const FileTensor &tensor : fileTensors(program, weightOf))
-    bytes += elementsOf(tensor.parts[0]->fileShape) * static_cast<Index>(sizeof(float));
+  for (const FileTensor &tensor : fileTensors(programs, weightOf))
+    bytes += tensor.elements() * static_cast<Index>(sizeof(float));
   return bytes;
 }
 

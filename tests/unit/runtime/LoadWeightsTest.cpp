@@ -57,10 +57,11 @@ protected:
     writer.commit();
   }
 
-  Outcome start(const std::string &mesh, int ranks, const std::string &environment = "") {
+  Outcome start(const std::string &mesh, int ranks, const std::string &environment = "", int steps = 0) {
     return runCommand(mpirun(ranks,
-                             std::string(TRAIN_WORKER) + " --data " + path("text.txt") +
-                                 " --steps 0 --output " + path("out") + " --init-from " + path("start"),
+                             std::string(TRAIN_WORKER) + " --data " + path("text.txt") + " --steps " +
+                                 std::to_string(steps) + " --output " + path("out") + " --init-from " +
+                                 path("start"),
                              "MESH=" + mesh + " OMP_NUM_THREADS=1 " + environment));
   }
 
@@ -101,6 +102,14 @@ TEST_F(LoadWeightsTest, everyPlanStartsFromTheFile) {
   expectLoaded(start("1x1", 1));
   expectLoaded(start("2x2", 4));
   expectLoaded(start("1x2", 2, "SHARDC_FORCE_REMOTE=1"));
+}
+
+/// Each stage reads what it holds, copies too: in a step the worker compares them.
+TEST_F(LoadWeightsTest, stagesStartFromTheFile) {
+  write({embed, qkv});
+  expectLoaded(start("1x2", 4, "STAGES=2"));
+  const Outcome outcome = start("1x2", 4, "STAGES=2", 1);
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
 }
 
 TEST_F(LoadWeightsTest, namesMayLackThePrefixOrBeThoseOfTiedWeights) {

@@ -91,6 +91,18 @@ TEST_F(NodesTest, collectivesHaveTheBitsOfOneNode) {
   }
 }
 
+/// Stages on one host each, and on both.
+TEST_F(NodesTest, messagesArriveAsOnOneNode) {
+  const std::string program = MESSAGES_WORKER " 2x2 0 20";
+  const auto expected = linesWith(runCommand(mpirun(4, program, "OMP_NUM_THREADS=1")).text, "hash");
+  ASSERT_EQ(expected.size(), 4u);
+  for (const char *placement : {"", "--map-by node"}) {
+    const Outcome two = runCommand(onTwoHosts(program, "", placement));
+    EXPECT_EQ(two.code, 0) << two.text;
+    EXPECT_EQ(linesWith(two.text, "hash"), expected) << placement << "\n" << two.text;
+  }
+}
+
 // Each host has a folder of its own for status pages, as machines without a common disk have.
 TEST_F(NodesTest, runsWriteTheBytesOfOneNode) {
   const std::string one = (dir / "one").string(), two = (dir / "two").string();

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 #include <gtest/gtest.h>
+#include <set>
 #include <sstream>
 #include <thread>
 #include <unistd.h>
@@ -84,7 +85,10 @@ TEST_F(TrainTest, everyPlanWritesTheSameBytes) {
   };
   for (const Run &run :
        {Run{"one", "1x1", 1, ""}, Run{"dp", "2x1", 2, ""}, Run{"tp", "1x2", 2, ""}, Run{"grid", "2x2", 4, ""},
-        Run{"nodes", "2x2", 4, "SHARDC_FORCE_REMOTE=1"}, Run{"pairs", "2x2", 4, "SHARDC_FORCE_REMOTE=2"}}) {
+        Run{"nodes", "2x2", 4, "SHARDC_FORCE_REMOTE=1"}, Run{"pairs", "2x2", 4, "SHARDC_FORCE_REMOTE=2"},
+        Run{"stages", "1x1", 2, "STAGES=2"}, Run{"grids", "2x2", 8, "STAGES=2"},
+        Run{"far-stages", "1x2", 4, "STAGES=2 SHARDC_FORCE_REMOTE=1"},
+        Run{"near-stages", "2x1", 4, "STAGES=2 SHARDC_FORCE_REMOTE=2"}}) {
     const std::string out = path(run.name);
     Outcome outcome = train(run.mesh, run.ranks, "--output " + out + " --dump " + out, run.environment);
     ASSERT_EQ(outcome.code, 0) << outcome.text;
@@ -128,16 +132,23 @@ TEST_F(TrainTest, theAverageIsSaved) {
 }
 
 TEST_F(TrainTest, arenaAndAllocationsAreCounted) {
-  Outcome outcome = train("2x2", 4, "--check-arena");
-  ASSERT_EQ(outcome.code, 0) << outcome.text;
-  EXPECT_EQ(count(outcome.text, "0 own, 0 in libraries"), 4) << outcome.text;
-  for (std::istringstream lines(outcome.text); std::getline(lines, outcome.text);)
-    if (char planned[32], touched[32];
-        std::sscanf(outcome.text.c_str(), "rank %*d: arena %31s bytes planned, %31s touched", planned,
-                    touched) == 2) {
-      EXPECT_STREQ(planned, touched);
-    }
-  outcome = train("2x2", 4, "--check-arena", "FAULT='allocate 1 3'");
+  for (const char *plan : {"2x2", "1x2"}) { // one of two stages, whose arenas are unlike
+    const bool hasStages = plan[0] == '1';
+    const Outcome outcome = train(plan, 4, "--check-arena", hasStages ? "STAGES=2" : "");
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    EXPECT_EQ(count(outcome.text, "0 own, 0 in libraries"), 4) << outcome.text;
+    std::set<std::string> sizes;
+    std::istringstream lines(outcome.text);
+    for (std::string line; std::getline(lines, line);)
+      if (char planned[32], touched[32];
+          std::sscanf(line.c_str(), "rank %*d: arena %31s bytes planned, %31s touched", planned, touched) ==
+          2) {
+        EXPECT_STREQ(planned, touched);
+        sizes.insert(planned);
+      }
+    EXPECT_EQ(sizes.size(), hasStages ? 2u : 1u);
+  }
+  Outcome outcome = train("2x2", 4, "--check-arena", "FAULT='allocate 1 3'");
   EXPECT_EQ(count(outcome.text, "0 own, 0 in libraries"), 3) << outcome.text;
   EXPECT_EQ(count(outcome.text, "1 own, 0 in libraries"), 1) << outcome.text;
   expectError(train("2x2", 4, "--check-arena", "FAULT='overrun 1 3'"), "whose planned peak is");
@@ -176,15 +187,19 @@ TEST_F(TrainTest, failuresInAStepEndAllRanks) {
 }
 
 TEST_F(TrainTest, aDeadOrStoppedRankEndsAllWithinFiveSeconds) {
-  for (const char *what : {"kill", "stop"})
+  struct Fault {
+    std::string what, mesh, environment;
+  };
+  for (const auto &[what, mesh, environment] :
+       {Fault{"kill", "2x2", ""}, Fault{"stop", "2x2", ""}, Fault{"kill", "1x2", "STAGES=2 "}})
     for (int rank : {0, 3}) {
       const std::string runDir = path("run");
       fs::remove_all(runDir);
       const auto deadline =
           std::chrono::steady_clock::now() + std::chrono::milliseconds(5500); // 0.5 to start
       auto run = std::async(std::launch::async, [&] {
-        return train("2x2", 4, "--steps 1000 --run-dir " + runDir,
-                     "FAULT='" + std::string(what) + " " + std::to_string(rank) + " 3'", 10);
+        return train(mesh, 4, "--steps 1000 --run-dir " + runDir,
+                     environment + "FAULT='" + what + " " + std::to_string(rank) + " 3'", 10);
       });
       while (readStatus(runDir).size() < 4u && std::chrono::steady_clock::now() < deadline)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -195,7 +210,7 @@ TEST_F(TrainTest, aDeadOrStoppedRankEndsAllWithinFiveSeconds) {
       const auto ranks = readStatus(runDir);
       ASSERT_EQ(ranks.size(), 4u) << outcome.text;
       const std::string where = "in step 4 at block: fault (model.yaml:5:7)";
-      if (std::string(what) == "kill") { // mpirun wakes a stopped rank to end it: it moves on
+      if (what == "kill") { // mpirun wakes a stopped rank to end it: it moves on
         EXPECT_EQ(describe(ranks[rank]), where);
         EXPECT_EQ(ranks[rank].state, RankState::running);
       } else {
