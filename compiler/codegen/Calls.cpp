@@ -293,6 +293,10 @@ LogicalResult FunctionPrinter::call(exec::WaitOp op) {
   llvm::SmallVector<Operation *> started = op.getStarted();
   if (auto function = dyn_cast<exec::CallOp>(started.front()))
     return callFunction(function);
+  if (auto message = dyn_cast<exec::SendOp>(started.front()))
+    return finish(message), success();
+  if (auto message = dyn_cast<exec::ReceiveOp>(started.front()))
+    return finish(message), success();
   return move(llvm::map_to_vector(started, [](Operation *one) { return cast<exec::CollectiveOp>(one); }));
 }
 

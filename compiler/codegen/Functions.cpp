@@ -10,9 +10,11 @@ using namespace mlir;
 
 namespace shardc::codegen {
 
-FunctionPrinter::FunctionPrinter(ModuleFile &file, exec::FuncOp func)
-    : file(file), shared(file.shared), func(func), names({"context", "frame", "stream", "at"}) {
-  func.walk([&](exec::CallOp call) { names.reserve(identifier(call.getCallee())); });
+FunctionPrinter::FunctionPrinter(ModuleFile &file, Program &program, exec::FuncOp func)
+    : file(file), shared(file.shared), program(program), func(func),
+      names({"context", "frame", "stream", "at"}) {
+  func.walk(
+      [&](exec::CallOp call) { names.reserve(identifier(shared.programs.nameOf(program.calleeOf(call)))); });
   body.indent();
 }
 
@@ -85,7 +87,7 @@ void FunctionPrinter::signature() {
     } else {
       auto buffer = cast<exec::BufferType>(argument.getType());
       type = cppType(buffer.getElementType()) + " *";
-      if (shared.isConstant(func, argument.getArgNumber())) {
+      if (program.isConstant(func, argument.getArgNumber())) {
         type = "const " + type;
         constants.insert(argument);
       }
@@ -96,7 +98,9 @@ void FunctionPrinter::signature() {
   int64_t frame = func.getFrame().value_or(0);
   if (frame > 0 && !func.getEntry())
     parameters += ", std::byte *frame";
-  std::string declaration = fmt::format("void {}({})", identifier(func.getSymName()), parameters);
+  // A stage's entries stand in its namespace.
+  std::string name = func.getEntry() ? func.getSymName().str() : shared.programs.nameOf(func);
+  std::string declaration = fmt::format("void {}({})", identifier(name), parameters);
 
   std::string place = placeOf(func.getLoc());
   Text &out = file.declarations;
@@ -113,7 +117,7 @@ void FunctionPrinter::signature() {
   if (func.getSymName() == "init" && shared.target.hasLoops)
     body.line("prepare(sumScratchBytes);");
   if (frame > 0) {
-    auto base = shared.module->getAttrOfType<IntegerAttr>(exec::frameBaseAttrName);
+    auto base = program.module->getAttrOfType<IntegerAttr>(exec::frameBaseAttrName);
     body.line(fmt::format("std::byte *frame = context.arena + {};", base ? base.getInt() : 0));
   }
 }
@@ -149,7 +153,8 @@ LogicalResult FunctionPrinter::statement(Operation *op) {
         return success();
       })
       .Case<exec::CallOp, exec::LoopOp, exec::GemmOp, exec::AttentionOp, exec::AttentionBackwardOp,
-            exec::CollectiveOp, exec::WaitOp, exec::RopeOp>([&](auto callOp) { return call(callOp); })
+            exec::CollectiveOp, exec::WaitOp, exec::SendOp, exec::ReceiveOp, exec::RopeOp>(
+          [&](auto callOp) { return call(callOp); })
       .Case<exec::GatherOp, exec::ScatterAddOp, exec::IotaOp, exec::RandomOp, exec::DropoutOp, exec::CopyOp,
             exec::MaskOp>([&](auto loops) {
         std::string name = loops->getName().stripDialect().str() + "_" + shortName(loops.getOut());
@@ -180,7 +185,7 @@ LogicalResult FunctionPrinter::work(Operation *op, llvm::StringRef name,
 
 void FunctionPrinter::enterAndCall(Operation *op, const std::string &what, const std::string &text) {
   std::string place = placeOf(op->getLoc());
-  int64_t id = shared.operations.add(func.getSymName().str() + ": " + what, place);
+  int64_t id = shared.operations.add(shared.programs.nameOf(func) + ": " + what, place);
   body.line(fmt::format("context.enter({}), {};", id, text), place);
 }
 
@@ -189,14 +194,15 @@ LogicalResult FunctionPrinter::call(exec::CallOp op) {
 }
 
 LogicalResult FunctionPrinter::callFunction(exec::CallOp op) {
-  auto callee = shared.symbols.lookup<exec::FuncOp>(op.getCallee());
+  exec::FuncOp callee = program.calleeOf(op);
   std::string arguments = shared.target.leadArgument + "context";
   for (Value operand : op.getOperands())
     arguments += ", " + expression(operand);
   if (callee.getFrame().value_or(0) > 0)
     arguments += fmt::format(", frame + {}", op.getFrame().value_or(0));
   file.includes.insert(shared.fileOf(callee));
-  body.line(fmt::format("{}({});", identifier(op.getCallee()), arguments), placeOf(op.getLoc()));
+  body.line(fmt::format("{}({});", identifier(shared.programs.nameOf(callee)), arguments),
+            placeOf(op.getLoc()));
   return success();
 }
 
@@ -230,7 +236,7 @@ void FunctionPrinter::pointer(exec::BufferOp op) {
 }
 
 void FunctionPrinter::pointer(exec::AddressOp op) {
-  auto global = shared.symbols.lookup<exec::GlobalOp>(op.getGlobal());
+  auto global = program.symbols.lookup<exec::GlobalOp>(op.getGlobal());
   // Without a name of its own: weights of h.0 are h_0, gradients d_h_0, a scalar by its name.
   auto [kind, name] = op.getGlobal().split('.');
   std::string fallback = kind == "gradients" ? "d_" + name.str()
@@ -274,7 +280,7 @@ void FunctionPrinter::pointer(exec::InputOp op) {
   auto all = cast<exec::BufferType>(op.getOperand().getType());
   int64_t slot = all.getAxes().front().getStride();
   std::string type = cppType(all.getElementType()) + " *";
-  if (!shared.isTakenUp(op.getResult())) {
+  if (!program.isTakenUp(op.getResult())) {
     type = "const " + type;
     constants.insert(op.getResult());
   }

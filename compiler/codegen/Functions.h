@@ -11,7 +11,10 @@ namespace shardc::codegen {
 /// A header and a source, filled function by function.
 class ModuleFile {
 public:
-  explicit ModuleFile(Shared &shared, std::string name) : shared(shared), name(std::move(name)) {}
+  ModuleFile(Shared &shared, std::string name) : shared(shared), name(std::move(name)) {}
+  /// The entries of a program, which have no header of their own.
+  ModuleFile(Shared &shared, const Program &program)
+      : shared(shared), name(program.space.empty() ? "program" : program.space), program(&program) {}
 
   /// An object of the file's own ("static const rt::Matmul"), made once for each initialiser; its name.
   std::string addObject(const std::string &type, llvm::StringRef wanted, const std::string &initial,
@@ -28,6 +31,7 @@ public:
   std::set<std::string> includes; ///< files of functions that are called
 
 private:
+  const Program *program = nullptr;
   Names names;
   Text objects;
   llvm::StringMap<std::string> objectNames, workNames;
@@ -36,7 +40,7 @@ private:
 /// Writes one exec.func: statement by statement, a call a line.
 class FunctionPrinter {
 public:
-  FunctionPrinter(ModuleFile &file, exec::FuncOp func);
+  FunctionPrinter(ModuleFile &file, Program &program, exec::FuncOp func);
   mlir::LogicalResult print();
 
 private:
@@ -63,6 +67,10 @@ private:
   mlir::LogicalResult call(exec::AttentionBackwardOp op);
   mlir::LogicalResult call(exec::CollectiveOp op);
   mlir::LogicalResult call(exec::WaitOp op);
+  mlir::LogicalResult call(exec::SendOp op);
+  mlir::LogicalResult call(exec::ReceiveOp op);
+  void finish(exec::SendOp op);
+  void finish(exec::ReceiveOp op);
   mlir::LogicalResult call(exec::RopeOp op);
   mlir::LogicalResult callFunction(exec::CallOp op);
   /// One collective, or several with one meeting of the group.
@@ -85,6 +93,7 @@ private:
 
   ModuleFile &file;
   Shared &shared;
+  Program &program; ///< that has the function
   exec::FuncOp func;
   Text head, body;
   Names names;

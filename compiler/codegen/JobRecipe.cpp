@@ -20,13 +20,14 @@ static int64_t vocabOf(ModuleOp module) {
         if (nn::plainName(axis.getName()) == "vocab")
           size = axis.getSize();
   };
-  for (auto global : module.getOps<exec::GlobalOp>())
+  module.walk([&](exec::GlobalOp global) { // of all stages
     if (auto placed = global->getAttrOfType<TypeAttr>("exec.placed");
         placed && global.getKind() == "parameter") {
       visit(placed.getValue());
       if (auto bundle = dyn_cast<nn::BundleType>(placed.getValue()))
         llvm::for_each(bundle.getTypes(), visit);
     }
+  });
   return size ? size : std::numeric_limits<int32_t>::max();
 }
 

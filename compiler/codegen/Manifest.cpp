@@ -46,6 +46,8 @@ void writeParameter(OStream &json, const Parameter &parameter, llvm::ArrayRef<st
       for (int64_t size : parameter.fileShape)
         json.value(size);
     });
+    if (parameter.isCopy)
+      json.attribute("copy", true);
     writeBlock(json, "weight", parameter.weight);
     writeBlock(json, "gradient", parameter.gradient);
     for (auto [name, block] : llvm::zip_equal(states, parameter.states))
@@ -53,16 +55,16 @@ void writeParameter(OStream &json, const Parameter &parameter, llvm::ArrayRef<st
   });
 }
 
-void writeMemory(OStream &json, Shared &shared) {
+void writeMemory(OStream &json, Program &program) {
   auto number = [&](llvm::StringRef name) {
-    auto value = shared.module->getAttrOfType<IntegerAttr>(name);
+    auto value = program.module->getAttrOfType<IntegerAttr>(name);
     return value ? value.getInt() : 0;
   };
   json.attributeObject("memory", [&] {
     json.attribute("arena_bytes", number(exec::arenaBytesAttrName));
     json.attribute("frame_base", number(exec::frameBaseAttrName));
     json.attributeArray("globals", [&] {
-      for (auto global : shared.module.getOps<exec::GlobalOp>())
+      for (auto global : program.module.getOps<exec::GlobalOp>())
         json.object([&] {
           json.attribute("name", global.getSymName());
           json.attribute("kind", global.getKind());
@@ -71,7 +73,7 @@ void writeMemory(OStream &json, Shared &shared) {
         });
     });
     json.attributeArray("frames", [&] {
-      for (auto func : shared.module.getOps<exec::FuncOp>())
+      for (auto func : program.module.getOps<exec::FuncOp>())
         json.object([&] {
           json.attribute("function", func.getSymName());
           json.attribute("bytes", static_cast<int64_t>(func.getFrame().value_or(0)));
@@ -96,10 +98,13 @@ void writeRecipe(OStream &json, const Recipe &recipe) {
 } // namespace
 
 FailureOr<std::string> manifestText(Shared &shared) {
-  FailureOr<std::vector<Parameter>> parameters = parametersOf(shared);
-  if (failed(parameters))
-    return failure();
-  const llvm::SmallVector<std::string> states = statesOf(shared);
+  std::vector<std::vector<Parameter>> parameters;
+  for (auto &program : shared.programs.all) {
+    FailureOr<std::vector<Parameter>> list = parametersOf(*program);
+    if (failed(list))
+      return failure();
+    parameters.push_back(std::move(*list));
+  }
   std::string text;
   llvm::raw_string_ostream stream(text);
   OStream json(stream, 1);
@@ -117,10 +122,21 @@ FailureOr<std::string> manifestText(Shared &shared) {
           });
     });
     writeRecipe(json, shared.recipe);
-    writeMemory(json, shared);
-    json.attributeArray("parameters", [&] {
-      for (const Parameter &parameter : *parameters)
-        writeParameter(json, parameter, states);
+    auto write = [&](size_t index) {
+      Program &program = *shared.programs.all[index];
+      const llvm::SmallVector<std::string> states = statesOf(program);
+      writeMemory(json, program);
+      json.attributeArray("parameters", [&] {
+        for (const Parameter &parameter : parameters[index])
+          writeParameter(json, parameter, states);
+      });
+    };
+    if (!shared.programs.arePipelined())
+      return write(0);
+    json.attribute("pipeline", shared.pipelineAxis.getValue());
+    json.attributeArray("stages", [&] {
+      for (size_t index = 0; index < parameters.size(); ++index)
+        json.object([&] { write(index); });
     });
   });
   return text + "\n";

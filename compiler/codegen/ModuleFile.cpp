@@ -61,25 +61,28 @@ std::string ModuleFile::sourceText() const {
   if (shared.mesh)
     for (auto [axis, size] : llvm::zip(shared.mesh.getNames(), shared.mesh.getSizes()))
       mesh += fmt::format("{}{} = {}", mesh.empty() ? " on " : ", ", axis.str(), size);
-  bool isProgram = name == "program";
-  text.line(isProgram ? fmt::format("// program{}: what a rank does to begin, in a step and to evaluate; "
-                                    "sizes are a rank's own{}.",
-                                    shared.target.extension, mesh)
-                      : fmt::format("// {}{}: the module `{}` of {}; sizes are a rank's own{}.", name,
-                                    shared.target.extension, name, shared.recipe.name, mesh));
-  text.line(isProgram ? "#include \"program.h\"" : fmt::format("#include \"modules/{}.h\"", name));
+  const std::string space = program ? program->space : "";
+  text.line(program ? fmt::format("// {}{}: what a rank{} does to begin, in a step and to evaluate; "
+                                  "sizes are a rank's own{}.",
+                                  name, shared.target.extension, space.empty() ? "" : " of this stage", mesh)
+                    : fmt::format("// {}{}: the module `{}` of {}; sizes are a rank's own{}.", name,
+                                  shared.target.extension, name, shared.recipe.name, mesh));
+  text.line(program ? "#include \"program.h\"" : fmt::format("#include \"modules/{}.h\"", name));
   for (const std::string &include : includes)
     if (include != name)
       text.line(fmt::format("#include \"modules/{}.h\"", include));
+  if (!space.empty())
+    text.line("#include \"runtime/comm/Messages.h\"");
   text.line("#include \"support/Kernels.h\"");
   text.blank();
-  text.line("namespace trainer {");
+  const std::string opened = space.empty() ? "trainer" : "trainer::" + space;
+  text.line("namespace " + opened + " {");
   text.blank();
   text.append(objects.str());
   if (!objects.str().empty())
     text.blank();
   text.append(definitions.str());
-  text.line("} // namespace trainer");
+  text.line("} // namespace " + opened);
   return text.str();
 }
 

@@ -69,20 +69,32 @@ LogicalResult writeFile(ModuleOp module, const fs::path &path, const std::string
   return success();
 }
 
-/// Files of an older package that this one lacks.
+/// Files of an older package that this one lacks. Beside its folders stand files of others, too.
 void removeStale(const fs::path &folder, const Files &files) {
-  for (const char *part : {"modules", "support", "runtime"}) {
-    std::error_code error;
-    std::vector<fs::path> stale;
-    for (fs::recursive_directory_iterator entry(folder / part, error), end; !error && entry != end;
-         entry.increment(error))
-      if (entry->is_regular_file() &&
-          !files.contains(entry->path().lexically_relative(folder).generic_string()))
-        stale.push_back(entry->path());
-    for (const fs::path &path : stale)
-      fs::remove(path, error);
+  std::vector<fs::path> found;
+  std::error_code error;
+  auto collect = [&](auto entries) {
+    for (decltype(entries) end; !error && entries != end; entries.increment(error))
+      if (entries->is_regular_file())
+        found.push_back(entries->path().lexically_relative(folder));
+  };
+  for (const char *part : {"modules", "support", "runtime"})
+    collect(fs::recursive_directory_iterator(folder / part, error));
+  collect(fs::directory_iterator(folder, error));
+  for (const fs::path &path : found) {
+    const std::string name = path.filename().string();
+    const bool isOurs = path.has_parent_path() || name.starts_with("program.") || name.starts_with("stage_");
+    if (isOurs && !files.contains(path.generic_string()))
+      fs::remove(folder / path, error);
   }
 }
+
+/// Of the README, where there is a pipeline.
+const char *const stagesNote = "\nEach stage of the pipeline has a program of its own, `stage_0.*` and so on "
+                               "instead of `program.*`; a rank "
+                               "runs that of its place\non the mesh. What several stages have alike is one "
+                               "function; where a later stage "
+                               "has another one of that name, it is called\n`stage_1_...`.\n";
 
 class PackagePrinter {
 public:
@@ -99,34 +111,36 @@ private:
 };
 
 LogicalResult PackagePrinter::check() {
-  for (const char *entry : {"init", "step"}) {
-    auto func = shared.symbols.lookup<exec::FuncOp>(entry);
-    if (!func || !func.getEntry())
-      return shared.module.emitError() << "the program has no entry @" << entry;
-  }
+  for (auto &program : shared.programs.all)
+    for (const char *entry : {"init", "step"}) {
+      auto func = program->symbols.lookup<exec::FuncOp>(entry);
+      if (!func || !func.getEntry())
+        return program->module.emitError() << "the program has no entry @" << entry;
+    }
   return success();
 }
 
-/// One file for each module of the model; the entries stand in program.cpp.
+/// One file for each module of the model; the entries stand in program.cpp, or stage_0.cpp, ...
 LogicalResult PackagePrinter::functions(Files &files) {
   llvm::MapVector<std::string, std::unique_ptr<ModuleFile>, std::map<std::string, unsigned>> modules;
-  ModuleFile program(shared, "program");
-  auto fileOf = [&](exec::FuncOp func) -> ModuleFile & {
-    if (func.getEntry())
-      return program;
+  auto moduleOf = [&](exec::FuncOp func) -> ModuleFile & {
     std::unique_ptr<ModuleFile> &file = modules[shared.fileOf(func)];
     if (!file)
       file = std::make_unique<ModuleFile>(shared, shared.fileOf(func));
     return *file;
   };
-  for (auto func : shared.module.getOps<exec::FuncOp>())
-    if (failed(FunctionPrinter(fileOf(func), func).print()))
-      return failure();
+  for (auto &program : shared.programs.all) {
+    ModuleFile entries(shared, *program);
+    for (auto func : program->module.getOps<exec::FuncOp>())
+      if (shared.programs.standIn(func) == func &&
+          failed(FunctionPrinter(func.getEntry() ? entries : moduleOf(func), *program, func).print()))
+        return failure();
+    files[entries.name + shared.target.extension] = entries.sourceText();
+  }
   for (auto &[name, file] : modules) {
     files["modules/" + name + ".h"] = file->headerText();
     files["modules/" + name + shared.target.extension] = file->sourceText();
   }
-  files["program" + shared.target.extension] = program.sourceText();
   return success();
 }
 
@@ -134,23 +148,38 @@ std::string PackagePrinter::programHeader() {
   Text out;
   out.line("// program.h: the mesh, and what the runtime calls.");
   out.line("#pragma once");
+  const bool hasStages = shared.programs.arePipelined();
   out.line("#include \"bundles.h\"");
+  if (hasStages)
+    out.line("#include \"runtime/core/Program.h\"");
   out.line("#include \"support/Kernels.h\"");
   out.blank();
-  out.line("namespace rt {");
-  out.line("struct Program;");
-  out.line("}");
-  out.blank();
+  if (!hasStages) {
+    out.line("namespace rt {");
+    out.line("struct Program;");
+    out.line("}");
+    out.blank();
+  }
   out.line("namespace trainer {");
   out.blank();
-  out.line("extern const rt::Program program;");
+  if (hasStages)
+    out.line(fmt::format("extern const rt::Program program[{}];", shared.programs.all.size()),
+             "of each stage");
+  else
+    out.line("extern const rt::Program program;");
   if (shared.target.hasLoops)
     out.line("extern const int64_t sumScratchBytes;", "of the largest sum over rows");
   out.blank();
-  out.line("void init(rt::Context &context);");
-  out.line("void step(rt::Context &context);");
-  out.line("void eval(rt::Context &context);");
-  out.blank();
+  for (auto &program : shared.programs.all) {
+    if (hasStages)
+      out.line("namespace " + program->space + " {");
+    out.line("void init(rt::Context &context);");
+    out.line("void step(rt::Context &context);");
+    out.line("void eval(rt::Context &context);");
+    if (hasStages)
+      out.line("} // namespace " + program->space);
+    out.blank();
+  }
   out.line("} // namespace trainer");
   return out.str();
 }
@@ -206,6 +235,8 @@ LogicalResult PackagePrinter::print(Files &files) {
   if (failed(addFolder(shared.module, templates / "common", "", files)) ||
       failed(addFolder(shared.module, templates / shared.target.folder, "", files)))
     return failure();
+  if (shared.programs.arePipelined())
+    files["README.md"] += stagesNote;
   return addFolder(shared.module, homeFolder() / "runtime", "runtime/", files);
 }
 

@@ -2,7 +2,8 @@
 //
 // In:  an exec module after exec-plan-memory and exec-verify: offsets, strides and sizes are all there.
 // Out: a folder with CMakeLists.txt, manifest.json, main.cpp, program.*, bundles.h, modules/*, support/* and
-//      runtime/, which CMake builds into `trainer`. The same module and recipe give the same bytes.
+//      runtime/, which CMake builds into `trainer`. The same module and recipe give the same bytes. A module
+//      that nests a module for each stage of a pipeline gives stage_0.*, ... instead of program.cpp.
 // Not here: anything that decides; what cannot be written is an error at its op.
 //
 //===----------------------------------------------------------------------===//

@@ -128,20 +128,20 @@ LogicalResult fieldsOf(exec::GlobalOp global, llvm::SmallVectorImpl<Field> &fiel
 
 } // namespace
 
-llvm::SmallVector<std::string> statesOf(Shared &shared) {
+llvm::SmallVector<std::string> statesOf(Program &program) {
   llvm::SmallVector<std::string> names;
-  for (auto global : shared.module.getOps<exec::GlobalOp>())
+  for (auto global : program.module.getOps<exec::GlobalOp>())
     if (auto name = global->getAttrOfType<StringAttr>(nn::stateAttrName);
         name && !llvm::is_contained(names, name.getValue()))
       names.push_back(name.str());
   return names;
 }
 
-FailureOr<std::vector<Parameter>> parametersOf(Shared &shared) {
+FailureOr<std::vector<Parameter>> parametersOf(Program &program) {
   std::vector<Parameter> parameters;
-  const llvm::SmallVector<std::string> states = statesOf(shared);
-  auto ties = shared.module->getAttrOfType<DictionaryAttr>("nn.ties");
-  for (auto global : shared.module.getOps<exec::GlobalOp>()) {
+  const llvm::SmallVector<std::string> states = statesOf(program);
+  auto ties = program.module->getAttrOfType<DictionaryAttr>("nn.ties");
+  for (auto global : program.module.getOps<exec::GlobalOp>()) {
     if (global.getKind() != "parameter")
       continue;
     llvm::SmallVector<Field> fields;
@@ -150,6 +150,7 @@ FailureOr<std::vector<Parameter>> parametersOf(Shared &shared) {
     for (const Field &field : fields) {
       Parameter parameter;
       parameter.name = field.fileName;
+      parameter.isCopy = global->hasAttr("pipe.copy");
       if (ties)
         for (NamedAttribute tie : ties)
           if (cast<StringAttr>(tie.getValue()).getValue() == field.fileName)
@@ -159,7 +160,7 @@ FailureOr<std::vector<Parameter>> parametersOf(Shared &shared) {
         return failure();
       parameter.weight = blockOf(global, field, file);
       auto other = [&](llvm::StringRef kind) {
-        auto found = shared.symbols.lookup<exec::GlobalOp>(fmt::format("{}.{}", kind.str(), field.symbol));
+        auto found = program.symbols.lookup<exec::GlobalOp>(fmt::format("{}.{}", kind.str(), field.symbol));
         return found && isa<exec::StructType>(found.getType()) ? blockOf(found, field, file) : Block();
       };
       parameter.gradient = other("gradients");

@@ -72,8 +72,15 @@ Bundles::Bundle Bundles::define(exec::StructType type) {
 //===-- groups, pointers, files --------------------------------------------===//
 
 Shared::Shared(ModuleOp module, const Recipe &recipe)
-    : module(module), recipe(recipe), target(TargetText::of(recipe.target)), symbols(module),
-      mesh(module->getAttrOfType<exec::MeshAttr>(exec::meshAttrName)) {}
+    : module(module), recipe(recipe), target(TargetText::of(recipe.target)), programs(module),
+      mesh(module->getAttrOfType<exec::MeshAttr>(exec::meshAttrName)) {
+  if (!programs.arePipelined())
+    return;
+  auto own = programs.all.front()->module->getAttrOfType<exec::MeshAttr>(exec::meshAttrName);
+  for (StringAttr axis : mesh.getNames())
+    if (!own || !llvm::is_contained(own.getNames(), axis))
+      pipelineAxis = axis;
+}
 
 std::string Shared::group(ArrayAttr axes) {
   auto [at, isNew] = groups.insert({axes, ""});
@@ -83,26 +90,8 @@ std::string Shared::group(ArrayAttr axes) {
   return at->second;
 }
 
-bool Shared::isConstant(exec::FuncOp func, unsigned argument) {
-  return func.getMode(argument) == exec::Mode::in && !isTakenUp(func.getBody().getArgument(argument));
-}
-
-bool Shared::isTakenUp(Value pointer) {
-  for (OpOperand &use : pointer.getUses()) {
-    Operation *user = use.getOwner();
-    if (isa<exec::PackOp>(user))
-      return true;
-    if (auto view = dyn_cast<exec::ViewOp>(user); view && isTakenUp(view.getResult()))
-      return true;
-    auto call = dyn_cast<exec::CallOp>(user);
-    if (call && !isConstant(symbols.lookup<exec::FuncOp>(call.getCallee()), use.getOperandNumber()))
-      return true;
-  }
-  return false;
-}
-
 std::string Shared::fileOf(exec::FuncOp func) const {
-  llvm::StringRef name = func.getSymName();
+  llvm::StringRef name = programs.nameOf(func);
   for (llvm::StringRef role : {"_forward", "_backward", "_squared_norm", "_update", "_init", "_eval"})
     if (name.size() > role.size() && name.ends_with(role))
       return identifier(name.drop_back(role.size()));

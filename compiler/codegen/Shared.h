@@ -2,8 +2,8 @@
 #pragma once
 
 #include "compiler/codegen/Package.h"
+#include "compiler/codegen/Stages.h"
 #include "compiler/codegen/Text.h"
-#include "dialects/exec/Exec.h"
 
 #include "llvm/ADT/MapVector.h"
 
@@ -61,18 +61,15 @@ struct Shared {
 
   /// "dp_tp": the identifier of the group of ranks that differ only on these mesh axes.
   std::string group(mlir::ArrayAttr axes);
-  /// Whether a function's argument is a pointer to constant elements: an `in` buffer that no struct takes up.
-  bool isConstant(exec::FuncOp func, unsigned argument);
-  /// Whether a struct takes up this pointer, here or in a function that is called.
-  bool isTakenUp(mlir::Value pointer);
   /// The file that a function stands in: f, f_forward, f_backward, f_update, ... share one.
   std::string fileOf(exec::FuncOp func) const;
 
   mlir::ModuleOp module;
   const Recipe &recipe;
   const TargetText &target;
-  mlir::SymbolTable symbols;
-  exec::MeshAttr mesh; ///< null: one rank
+  Programs programs;
+  exec::MeshAttr mesh;           ///< of all ranks; null: one rank
+  mlir::StringAttr pipelineAxis; ///< of the mesh; null: no stages
   Bundles bundles;
   Operations operations;
   llvm::MapVector<mlir::ArrayAttr, std::string> groups;

@@ -44,20 +44,31 @@ public:
   FailureOr<std::string> print();
 
 private:
+  /// What only one stage's program has.
+  struct Tables {
+    Program &program;
+    std::string front; ///< of their names: "stage_1::"
+    bool hasParameters = false, hasStates = false, hasInputs = false;
+  };
+
   void mesh();
-  LogicalResult parameters();
-  LogicalResult inputs();
+  LogicalResult tables(Program &program);
+  LogicalResult parameters(Tables &tables);
+  LogicalResult inputs(Tables &tables);
   LogicalResult input(exec::GlobalOp global);
+  void losses(Program &program);
   void operations();
   void recipe();
-  void program();
+  void programs();
+  void members(const Tables &tables);
   std::string identity();
+  std::string pipeline();
   /// The only global of this kind as rt::Scalar, "{}" where there is none.
-  std::string scalar(llvm::StringRef kind);
+  std::string scalar(Program &program, llvm::StringRef kind);
 
   Shared &shared;
   Text out;
-  bool hasParameters = false, hasStates = false, hasInputs = false;
+  std::vector<Tables> all;
 };
 
 //===-- mesh, parameters, inputs -------------------------------------------===//
@@ -80,12 +91,30 @@ void TablesPrinter::mesh() {
   out.blank();
 }
 
-LogicalResult TablesPrinter::parameters() {
-  FailureOr<std::vector<Parameter>> list = parametersOf(shared);
+LogicalResult TablesPrinter::tables(Program &program) {
+  const bool isStage = !program.space.empty();
+  Tables &own = all.emplace_back(Tables{program, isStage ? program.space + "::" : ""});
+  if (isStage) {
+    out.line("namespace " + program.space + " {");
+    out.blank();
+  }
+  if (failed(parameters(own)) || failed(inputs(own)))
+    return failure();
+  if (isStage) {
+    losses(program);
+    out.blank();
+    out.line("} // namespace " + program.space);
+    out.blank();
+  }
+  return success();
+}
+
+LogicalResult TablesPrinter::parameters(Tables &tables) {
+  FailureOr<std::vector<Parameter>> list = parametersOf(tables.program);
   if (failed(list))
     return failure();
-  hasParameters = !list->empty();
-  if (!hasParameters)
+  tables.hasParameters = !list->empty();
+  if (!tables.hasParameters)
     return success();
   out.line(
       "// Axes: size, size in the file, stride in the file, stride and count in a rank's block, placed on.");
@@ -97,6 +126,8 @@ LogicalResult TablesPrinter::parameters() {
     out.line(fmt::format("{{.name = {}, .fileShape = {{{}}},", cString(parameter.name), shape));
     if (!parameter.aliases.empty())
       out.line(fmt::format(" .aliases = {{{}}},", cStrings(parameter.aliases)));
+    if (parameter.isCopy)
+      out.line(" .isCopy = true,");
     out.line(fmt::format(" .weight = {},", blockText(parameter.weight)));
     out.line(fmt::format(" .gradient = {},", blockText(parameter.gradient)));
     if (parameter.states.empty())
@@ -108,10 +139,10 @@ LogicalResult TablesPrinter::parameters() {
   }
   out.close(";");
   std::string states;
-  for (const std::string &name : statesOf(shared))
+  for (const std::string &name : statesOf(tables.program))
     states += fmt::format("{}{{{}, {}}}", states.empty() ? "" : ", ", cString(name), name == nn::stateEma);
-  hasStates = !states.empty();
-  if (hasStates)
+  tables.hasStates = !states.empty();
+  if (tables.hasStates)
     out.line(fmt::format("static constexpr rt::State states[] = {{{}}};", states), "whether it is saved");
   out.blank();
   return success();
@@ -149,13 +180,13 @@ LogicalResult TablesPrinter::input(exec::GlobalOp global) {
   return success();
 }
 
-LogicalResult TablesPrinter::inputs() {
-  hasInputs = llvm::any_of(shared.module.getOps<exec::GlobalOp>(),
-                           [](exec::GlobalOp g) { return g.getKind() == "input"; });
-  if (!hasInputs)
+LogicalResult TablesPrinter::inputs(Tables &tables) {
+  auto globals = tables.program.module.getOps<exec::GlobalOp>();
+  tables.hasInputs = llvm::any_of(globals, [](exec::GlobalOp g) { return g.getKind() == "input"; });
+  if (!tables.hasInputs)
     return success();
   out.open("static constexpr rt::Input inputs[] =");
-  for (auto global : shared.module.getOps<exec::GlobalOp>())
+  for (exec::GlobalOp global : globals)
     if (global.getKind() == "input" && failed(input(global)))
       return failure();
   out.close(";");
@@ -204,8 +235,8 @@ std::string TablesPrinter::identity() {
                      withCommas(r.globalBatch * r.seqLen));
 }
 
-std::string TablesPrinter::scalar(llvm::StringRef kind) {
-  for (auto global : shared.module.getOps<exec::GlobalOp>())
+std::string TablesPrinter::scalar(Program &program, llvm::StringRef kind) {
+  for (auto global : program.module.getOps<exec::GlobalOp>())
     if (auto buffer = dyn_cast<exec::BufferType>(global.getType()); buffer && global.getKind() == kind) {
       Type type = buffer.getElementType();
       return fmt::format("{{{}, rt::Type::{}}}", global.getOffset().value_or(0),
@@ -216,35 +247,64 @@ std::string TablesPrinter::scalar(llvm::StringRef kind) {
   return "{}";
 }
 
-void TablesPrinter::program() {
-  auto bytes = shared.module->getAttrOfType<IntegerAttr>(exec::arenaBytesAttrName);
-  out.line(fmt::format("static constexpr rt::Loss losses[] = {{{{\"loss\", {}, {}}}}};", scalar("loss"),
-                       scalar("count")));
+void TablesPrinter::losses(Program &program) {
+  out.line(fmt::format("static constexpr rt::Loss losses[] = {{{{\"loss\", {}, {}}}}};",
+                       scalar(program, "loss"), scalar(program, "count")));
+}
+
+std::string TablesPrinter::pipeline() {
+  return fmt::format("{{.axis = mesh::{}, .messages = {}}}", identifier(shared.pipelineAxis.getValue()),
+                     shared.programs.numMessages());
+}
+
+void TablesPrinter::members(const Tables &tables) {
+  Program &program = tables.program;
+  auto table = [&](const char *member, bool isThere, const char *name) {
+    out.line(fmt::format(".{} = {},", member, isThere ? tables.front + name : "{}"));
+  };
+  auto bytes = program.module->getAttrOfType<IntegerAttr>(exec::arenaBytesAttrName);
+  out.line(fmt::format(".identity = {},", cString(identity())));
+  out.line(fmt::format(".mesh = {},", shared.mesh && !shared.mesh.getNames().empty() ? "meshAxes" : "{}"));
+  out.line(fmt::format(".groups = {},", shared.groups.empty() ? "{}" : "groupSpecs"));
+  if (shared.programs.arePipelined())
+    out.line(fmt::format(".pipeline = {},", pipeline()));
+  out.line(fmt::format(".arenaBytes = {},", bytes ? bytes.getInt() : 0), "the planned peak");
+  table("parameters", tables.hasParameters, "parameters");
+  table("states", tables.hasStates, "states");
+  out.line(fmt::format(".filePrefix = {},", cString(shared.recipe.filePrefix)));
+  out.line(
+      fmt::format(".ignoredTensors = {},", shared.recipe.ignoredTensors.empty() ? "{}" : "ignoredTensors"));
+  table("inputs", tables.hasInputs, "inputs");
+  table("losses", true, "losses");
+  out.line(fmt::format(".step = {},", scalar(program, "step")));
+  out.line(fmt::format(".firstSample = {},", scalar(program, "first_sample")));
+  out.line(fmt::format(".gradientNorm = {},", scalar(program, "grad_norm")));
+  out.line(fmt::format(".learningRate = {},", scalar(program, "learning_rate")));
+  out.line(".recipe = recipe,");
+  out.line(fmt::format(".operations = {},", shared.operations.all().empty() ? "{}" : "operations"));
+  table("init", true, "init");
+  table("run", true, "step");
+  out.line(fmt::format(".eval = {},", program.symbols.lookup("eval") ? tables.front + "eval" : "nullptr"));
+}
+
+void TablesPrinter::programs() {
+  const bool hasStages = shared.programs.arePipelined();
+  if (!hasStages)
+    losses(all.front().program);
   if (!shared.recipe.ignoredTensors.empty())
     out.line(fmt::format("static constexpr const char *ignoredTensors[] = {{{}}};",
                          cStrings(shared.recipe.ignoredTensors)));
   out.blank();
-  out.open("constinit const rt::Program program =");
-  out.line(fmt::format(".identity = {},", cString(identity())));
-  out.line(fmt::format(".mesh = {},", shared.mesh && !shared.mesh.getNames().empty() ? "meshAxes" : "{}"));
-  out.line(fmt::format(".groups = {},", shared.groups.empty() ? "{}" : "groupSpecs"));
-  out.line(fmt::format(".arenaBytes = {},", bytes ? bytes.getInt() : 0), "the planned peak");
-  out.line(fmt::format(".parameters = {},", hasParameters ? "parameters" : "{}"));
-  out.line(fmt::format(".states = {},", hasStates ? "states" : "{}"));
-  out.line(fmt::format(".filePrefix = {},", cString(shared.recipe.filePrefix)));
-  out.line(
-      fmt::format(".ignoredTensors = {},", shared.recipe.ignoredTensors.empty() ? "{}" : "ignoredTensors"));
-  out.line(fmt::format(".inputs = {},", hasInputs ? "inputs" : "{}"));
-  out.line(".losses = losses,");
-  out.line(fmt::format(".step = {},", scalar("step")));
-  out.line(fmt::format(".firstSample = {},", scalar("first_sample")));
-  out.line(fmt::format(".gradientNorm = {},", scalar("grad_norm")));
-  out.line(fmt::format(".learningRate = {},", scalar("learning_rate")));
-  out.line(".recipe = recipe,");
-  out.line(fmt::format(".operations = {},", shared.operations.all().empty() ? "{}" : "operations"));
-  out.line(".init = init,");
-  out.line(".run = step,");
-  out.line(fmt::format(".eval = {},", shared.symbols.lookup("eval") ? "eval" : "nullptr"));
+  out.open(hasStages ? "constinit const rt::Program program[] =" : "constinit const rt::Program program =");
+  for (const Tables &tables : all) {
+    if (hasStages) {
+      out.line("{");
+      out.indent();
+    }
+    members(tables);
+    if (hasStages)
+      out.close(",");
+  }
   out.close(";");
 }
 
@@ -257,14 +317,15 @@ FailureOr<std::string> TablesPrinter::print() {
   out.line("namespace trainer {");
   out.blank();
   mesh();
-  if (failed(parameters()) || failed(inputs()))
-    return failure();
+  for (auto &program : shared.programs.all)
+    if (failed(tables(*program)))
+      return failure();
   if (!shared.operations.all().empty())
     operations();
   recipe();
   if (shared.target.hasLoops)
     out.line(fmt::format("const int64_t sumScratchBytes = {};", shared.scratchBytes));
-  program();
+  programs();
   out.blank();
   out.line("} // namespace trainer");
   return out.str();

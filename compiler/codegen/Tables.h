@@ -27,11 +27,12 @@ struct Parameter {
   std::string name;
   llvm::SmallVector<std::string> aliases; ///< names in files of weights that are tied to it
   llvm::SmallVector<int64_t> fileShape;
+  bool isCopy = false; ///< of another stage's
   Block weight, gradient;
   llvm::SmallVector<Block> states; ///< of the optimizer, as statesOf names them
 };
 /// The optimizer states that the program keeps, by name: `m`, `v`.
-llvm::SmallVector<std::string> statesOf(Shared &shared);
-mlir::FailureOr<std::vector<Parameter>> parametersOf(Shared &shared);
+llvm::SmallVector<std::string> statesOf(Program &program);
+mlir::FailureOr<std::vector<Parameter>> parametersOf(Program &program);
 
 } // namespace shardc::codegen

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "runtime/comm/Collectives.h"
+#include "runtime/comm/Messages.h"
 #include "runtime/core/Context.h"
 #include "runtime/kernels/Attention.h"
 #include "runtime/kernels/Gemm.h"
@@ -76,6 +77,18 @@ inline void reduceScatter(cudaStream_t, Group &, Bucket, Fold = Fold::sum) {
 }
 inline void allToAll(cudaStream_t, Group &, Bucket) {
   trainer::notImplemented("all_to_all");
+}
+template <class T> void send(cudaStream_t, Peer &, const T *, std::int64_t, int) {
+  trainer::notImplemented("send");
+}
+inline void sent(cudaStream_t, Peer &, int) {
+  trainer::notImplemented("send");
+}
+template <class T> void expect(cudaStream_t, Peer &, T *, std::int64_t, int) {
+  trainer::notImplemented("receive");
+}
+template <class T> void receive(cudaStream_t, Peer &, T *, std::int64_t, int) {
+  trainer::notImplemented("receive");
 }
 
 } // namespace rt

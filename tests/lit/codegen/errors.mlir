@@ -3,6 +3,7 @@
 // RUN: not shardc-emit %t/bf16.mlir %t/out 2>&1 | FileCheck %s --check-prefix=BF16
 // RUN: not shardc-emit %t/input.mlir %t/out 2>&1 | FileCheck %s --check-prefix=INPUT
 // RUN: not shardc-emit %t/storage.mlir %t/out 2>&1 | FileCheck %s --check-prefix=STORAGE
+// RUN: not shardc-emit %t/message.mlir %t/out 2>&1 | FileCheck %s --check-prefix=MESSAGE
 // What a trainer cannot be is an error at the op, and nothing is written.
 // RUN: not ls %t/out
 
@@ -29,6 +30,19 @@ module {
 exec.global @inputs.images "input" arena[0] : !exec.buffer<i32[slot=1, batch=2, seq=4]>
 exec.func @init() entry frame 0 {}
 exec.func @step() entry frame 0 {}
+}
+
+//--- message.mlir
+// MESSAGE: message.mlir:7:8: error: 'exec.send' op moves elements of 8 bytes; those of a trainer's messages have 4
+module attributes {exec.mesh = #exec.mesh<pp=1>} {
+module {
+exec.func @init() entry frame 0 {}
+exec.func @step() entry frame 64 {
+  %x = exec.buffer frame[0] : !exec.buffer<f64[]>
+  %0 = exec.send %x to 1 message 0 : !exec.buffer<f64[]> async !exec.token
+  exec.wait %0
+}
+}
 }
 
 //--- storage.mlir

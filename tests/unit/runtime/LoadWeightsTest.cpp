@@ -59,7 +59,7 @@ protected:
 
   Outcome start(const std::string &mesh, int ranks, const std::string &environment = "", int steps = 0) {
     return runCommand(mpirun(ranks,
-                             std::string(TRAIN_WORKER) + " --data " + path("text.txt") + " --steps " +
+                             std::string(TRAIN_WORKER) + " --data " + path("text.txt") + " --quiet --steps " +
                                  std::to_string(steps) + " --output " + path("out") + " --init-from " +
                                  path("start"),
                              "MESH=" + mesh + " OMP_NUM_THREADS=1 " + environment));
