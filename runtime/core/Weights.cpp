@@ -41,6 +41,7 @@ struct FileTensor {
   }
 };
 
+/// By name: a file's bytes say nothing of stages.
 std::vector<FileTensor> fileTensors(Programs programs, const BlockOf &which) {
   std::vector<FileTensor> tensors;
   std::map<std::string, std::size_t> byName;
@@ -54,6 +55,7 @@ std::vector<FileTensor> fileTensors(Programs programs, const BlockOf &which) {
         tensors.push_back({parameter.name, {parameter.fileShape.begin(), parameter.fileShape.end()}, {}});
       tensors[at->second].parts.push_back({stage, parameter.fileFirst, block});
     }
+  std::ranges::sort(tensors, {}, &FileTensor::name);
   return tensors;
 }
 
