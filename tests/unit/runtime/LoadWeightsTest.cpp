@@ -5,6 +5,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <numeric>
+#include <sstream>
 #include <unistd.h>
 
 namespace rt::test {
@@ -79,7 +80,8 @@ protected:
     }
   }
 
-  /// The text of the only error of a run under a plan.
+  /// The text of the only error of a run under a plan, and of its notes: mpirun may put what was said to
+  /// stdout behind them.
   std::string errorOf(const std::vector<Tensor> &tensors) {
     write(tensors);
     const Outcome outcome = start("2x2", 4);
@@ -89,9 +91,13 @@ protected:
     const std::string folder = dir.string() + "/";
     for (size_t at; (at = text.find(folder)) != std::string::npos;)
       text.erase(at, folder.size());
-    const size_t first = text.find("error: ");
-    EXPECT_EQ(first, text.rfind("error: ")) << text;
-    return first == std::string::npos ? text : text.substr(first, text.find("\n---", first) - first);
+    EXPECT_EQ(text.find("error: "), text.rfind("error: ")) << text;
+    std::istringstream lines(text);
+    std::string said;
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("error: ") || line.starts_with("note: "))
+        said += (said.empty() ? "" : "\n") + line;
+    return said;
   }
 
   fs::path dir;
