@@ -74,6 +74,8 @@ std::string ModuleFile::sourceText() const {
   if (!space.empty())
     text.line("#include \"runtime/comm/Messages.h\"");
   text.line("#include \"support/Kernels.h\"");
+  if (llvm::StringRef(objects.str()).contains("RopeTable"))
+    text.line("#include \"support/RopeTable.h\"");
   text.blank();
   const std::string opened = space.empty() ? "trainer" : "trainer::" + space;
   text.line("namespace " + opened + " {");

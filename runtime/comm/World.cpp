@@ -77,7 +77,10 @@ struct World::Impl {
   std::vector<std::unique_ptr<Members>> groups;
   std::vector<std::unique_ptr<Peer>> peers;
   std::vector<int> others; // one rank of each other node
-  std::atomic<std::int32_t> noStatusPage{0};
+  std::int32_t noStatusPage = 0;
+  std::vector<int> coordinates; // that the context points to
+  std::vector<Group *> groupsOfContext;
+  std::vector<Peer *> stagesOfContext;
   Context context;
 
   void makeNode(const WorldShape &shape);
@@ -144,7 +147,8 @@ Context &World::build(const WorldShape &shape) {
   impl->remote = std::make_unique<Remote>(impl->blocks, *impl->node);
   Context &context = impl->context;
   context.arena = impl->node->arenas[impl->node->index];
-  context.coordinates = coordinatesOf(shape.mesh, impl->rank);
+  impl->coordinates = coordinatesOf(shape.mesh, impl->rank);
+  context.coordinates = impl->coordinates.data();
   int cell = 1, tag = bytesTag + 1;
   for (const GroupSpec &spec : shape.groups) {
     impl->makeGroup(shape, spec, tag++, cell);
@@ -175,14 +179,14 @@ void World::Impl::makeNode(const WorldShape &shape) {
 
 void World::Impl::makeGroup(const WorldShape &shape, const GroupSpec &spec, int tag, int firstCell) {
   auto group = std::make_unique<Members>();
-  group->ranks = memberRanks(shape, spec, context.coordinates);
+  group->ranks = memberRanks(shape, spec, coordinates);
   group->size = static_cast<int>(group->ranks.size());
   group->index = static_cast<int>(std::ranges::find(group->ranks, rank) - group->ranks.begin());
   group->arena = context.arena;
   group->watch = node.get();
   group->remote = remote.get();
   group->tag = tag;
-  group->cell = &node->cell(firstCell + instanceOf(shape, spec, context.coordinates));
+  group->cell = &node->cell(firstCell + instanceOf(shape, spec, coordinates));
   for (int member : group->ranks) {
     const int local = node->indexOf(member);
     if (local < 0) {
@@ -191,7 +195,8 @@ void World::Impl::makeGroup(const WorldShape &shape, const GroupSpec &spec, int 
     }
     group->peers.push_back(node->arenas[local]);
   }
-  context.groups.push_back(group.get());
+  groupsOfContext.push_back(group.get());
+  context.groups = groupsOfContext.data();
   groups.push_back(std::move(group));
 }
 
@@ -203,7 +208,7 @@ void World::Impl::makePeers(const WorldShape &shape, int firstTag) {
     return &node->message((sender * stages + receiversStage) * messages);
   };
   for (int stage = 0; stage < stages; ++stage) {
-    std::vector<int> place = context.coordinates;
+    std::vector<int> place = coordinates;
     const int own = std::exchange(place[axis], stage), other = rankAt(shape.mesh, place);
     std::unique_ptr<Peer> &peer = peers.emplace_back();
     if (const int local = node->indexOf(other); stage == own)
@@ -213,7 +218,8 @@ void World::Impl::makePeers(const WorldShape &shape, int firstTag) {
     else
       peer = std::make_unique<LocalPeer>(context.arena, node->arenas[local], cellsOf(node->index, stage),
                                          cellsOf(local, own), *node);
-    context.stages.push_back(peer.get());
+    stagesOfContext.push_back(peer.get());
+    context.stages = stagesOfContext.data();
   }
 }
 

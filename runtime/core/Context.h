@@ -1,14 +1,13 @@
 //===- Context.h - a rank's arena, place in the mesh and groups ------------===//
 //
-// What generated code is handed. `at<T>(offset)` is a pointer into the rank's arena; `enter(op)` tells the
-// status page which operation runs, in one store.
+// What generated code is handed; every file of it includes this one, so it includes next to nothing.
+// `at<T>(offset)` is a pointer into the rank's arena; `enter(op)` tells the status page which operation runs,
+// in one store.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace rt {
 
@@ -32,13 +31,13 @@ public:
   int coordinate(int meshAxis) const { return coordinates[meshAxis]; }
 
   /// From here on this rank is in operation `id` of Program::operations.
-  void enter(std::int32_t id) const { operation->store(id, std::memory_order_relaxed); }
+  void enter(std::int32_t id) const { __atomic_store_n(operation, id, __ATOMIC_RELAXED); }
 
   int rank = 0, world = 1;
-  std::vector<int> coordinates;                   // per mesh axis
-  std::vector<Group *> groups;                    // per Program::groups; owned by the world
-  std::vector<Peer *> stages;                     // null: this rank's own; owned by the world
-  std::atomic<std::int32_t> *operation = nullptr; // the status page's cell
+  const int *coordinates = nullptr;  // per mesh axis
+  Group *const *groups = nullptr;    // per Program::groups; as all that is pointed to, the world's
+  Peer *const *stages = nullptr;     // per stage; null: this rank's own
+  std::int32_t *operation = nullptr; // the status page's cell
 };
 
 } // namespace rt

@@ -5,8 +5,8 @@
 namespace rt {
 
 Inputs::Inputs(const Program &program, const Context &context, Batches batches)
-    : program(program), context(context), batches(std::move(batches)),
-      microbatch(program.recipe.globalBatch / program.recipe.microbatches) {
+    : program(program), context(context), place(coordinatesOf(program.mesh, context.rank)),
+      batches(std::move(batches)), microbatch(program.recipe.globalBatch / program.recipe.microbatches) {
   std::int64_t most = 0; // tokens and labels may be placed differently; what a call does not want goes here
   for (const Input &input : program.inputs)
     most = std::max(most, (input.batch.localCount - 1) * input.batch.localStride +
@@ -25,7 +25,7 @@ void Inputs::fillEval(std::int64_t number) {
 
 void Inputs::fill(std::int64_t slot, std::int64_t firstSample, Split split) {
   auto first = [&](const BlockAxis &axis) {
-    return placeOn(program.mesh, axis.mesh, context.coordinates) * axis.localCount;
+    return placeOn(program.mesh, axis.mesh, place) * axis.localCount;
   };
   for (const Input &input : program.inputs) {
     const BatchSlice slice{.firstSample = firstSample,

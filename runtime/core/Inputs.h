@@ -25,6 +25,7 @@ private:
 
   const Program &program;
   const Context &context;
+  std::vector<int> place; // this rank's coordinates in the mesh
   Batches batches;
   std::int64_t microbatch; // sequences, all ranks
   std::vector<std::int32_t> unused;

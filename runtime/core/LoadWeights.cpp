@@ -124,13 +124,14 @@ public:
         take(weights[run[i]], values[i]);
       run.clear();
     };
-    walk(block, mesh, context.coordinates, 0, parameter.fileFirst, [&](Index local, Index file) {
-      if (file != first + std::ssize(run) || run.size() == longest)
-        flush();
-      if (run.empty())
-        first = file;
-      run.push_back(local);
-    });
+    walk(block, mesh, coordinatesOf(mesh, context.rank), 0, parameter.fileFirst,
+         [&](Index local, Index file) {
+           if (file != first + std::ssize(run) || run.size() == longest)
+             flush();
+           if (run.empty())
+             first = file;
+           run.push_back(local);
+         });
     flush();
   }
 
@@ -155,7 +156,8 @@ void loadWeights(World &world, std::span<const Program> programs, const std::str
     matches.emplace(programs, *reader, path);
   });
   world.together([&] {
-    const Program &program = programs[stageAt(programs, world.context().coordinates)];
+    const Program &program =
+        programs[stageAt(programs, coordinatesOf(programs[0].mesh, world.context().rank))];
     BlockReader blocks(*reader, program.mesh, world.context());
     for (const Parameter &parameter : program.parameters) {
       const auto tensors = matches->of(parameter);

@@ -104,7 +104,9 @@ std::vector<RankStatus> readStatus(const std::string &runDir) {
     if (!file.read(bytes, sizeof bytes) || std::memcmp(bytes, magic, sizeof magic) != 0)
       continue;
     const auto &page = *reinterpret_cast<const StatusPage *>(bytes);
-    RankStatus status{page.rank, page.world, page.pid, page.state, page.step, page.operation, {}, {}, {}};
+    RankStatus status{page.rank,  page.world, page.pid,
+                      page.state, page.step,  __atomic_load_n(&page.operation, __ATOMIC_RELAXED),
+                      {},         {},         {}};
     status.message.assign(page.message, strnlen(page.message, sizeof page.message));
     nameOperation(status, rows);
     result.push_back(std::move(status));

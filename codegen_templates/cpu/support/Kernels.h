@@ -9,7 +9,6 @@
 #include "support/Attention.h"
 #include "support/Folds.h"
 #include "support/Memory.h"
-#include "support/RopeTable.h"
 #include "support/Scalars.h"
 #include "support/Scratch.h"
 
