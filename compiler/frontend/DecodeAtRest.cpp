@@ -28,6 +28,7 @@ public:
     isSharded = degree && degree->value.integer > 1;
     rest.stage = zero ? static_cast<int>(zero->value.integer) : atRest || isSharded ? 3 : 0;
     decodeReshard();
+    decodeGather();
     if (rest.stage == 0)
       return refuseAll();
     decodeRules();
@@ -124,8 +125,26 @@ private:
           .note(ours->keyAt, fmt::format("'{}' is given here; keep one of the two", ours->key));
     const bool isNever = theirs && theirs->value.text == "never";
     rest.reshardAfterForward = !isNever && (!ours || ours->value.boolean);
-    if (const Entry *given = ours ? ours : isNever ? theirs : nullptr; given && rest.stage < 3)
-      refuse(*given, "is about weights at rest, and they are not").note("they are with 'zero' 3");
+    if (const Entry *given = ours ? ours : isNever ? theirs : nullptr)
+      refuseUnlessWeightsRest(*given);
+  }
+
+  void decodeGather() {
+    const Entry *gather = written(parameters, "gather");
+    if (!gather)
+      return;
+    refuseUnlessWeightsRest(*gather);
+    rest.gatherModules = gather->value.text == "module";
+    if (rest.gatherModules && !rest.reshardAfterForward)
+      diags
+          .error(gather->value.at,
+                 "'gather' module frees weights within the layer: backward cannot read what forward gathered")
+          .note("use 'gather' block, or gather again: reshard_after_forward: true");
+  }
+
+  void refuseUnlessWeightsRest(const Entry &entry) {
+    if (rest.stage < 3)
+      refuse(entry, "is about weights at rest, and they are not").note("they are with 'zero' 3");
   }
 
   const Node &root, &parameters;

@@ -37,6 +37,7 @@ struct AtRest {
   std::vector<Level> levels; ///< read after the plan's; a rule for the axis `auto` stands alone in its level
   bool reduceLast = true;    ///< gradients are reduced once a step, not by each micro-batch
   bool reshardAfterForward = true;
+  bool gatherModules = false; ///< weights of a layer's modules are gathered for each module, not together
 };
 
 /// When movements of weights and gradients are issued.

@@ -163,7 +163,7 @@ const std::vector<KeySpec> planKeys = {
     {"parameters.gather",
      Text,
      "which weights at rest are gathered together: a layer's, or those of each module in it",
-     {.choices = {"block", "module"}, .supported = {"block"}}},
+     {.choices = {"block", "module"}}},
     {"parameters.prefetch",
      Integer,
      "modules that compute while weights are gathered or gradients reduced; 0: nothing is issued ahead",

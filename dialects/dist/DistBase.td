@@ -65,14 +65,16 @@ def Dist_PlanAttr : Dist_Attr<"Plan", "plan"> {
     state and what is computed on them by element rest alike.
 
     `reduce_gradients = last`: gradients read their levels when they have been summed over the micro-batches, not
-    while. `keep_gathered`: weights that forward gathers are not gathered again by backward.
+    while. `keep_gathered`: weights that forward gathers are not gathered again by backward. `gather = module`: what
+    a layer's modules multiply by is gathered for each of them, not for the layer.
 
     A mesh axis of size 1 places nothing: every placement in a type splits something, every collective moves
     something, and a plan with `tp: 1` gives the program of the plan without `tp`.
   }];
   let parameters = (ins ArrayRefParameter<"::dist::MeshAxisAttr">:$mesh, ArrayRefParameter<"::dist::LevelAttr">:$rules,
                         ArrayRefParameter<"::dist::LevelAttr">:$parameter, ArrayRefParameter<"::dist::LevelAttr">:$gradient,
-                        ArrayRefParameter<"::dist::LevelAttr">:$optimizerState, "bool":$reduceLast, "bool":$keepGathered);
+                        ArrayRefParameter<"::dist::LevelAttr">:$optimizerState, "bool":$reduceLast, "bool":$keepGathered,
+                        "bool":$gatherModules);
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// The whole rule, for a set of axes of which names and sizes are read. `kind` is a value of `nn.kind` or

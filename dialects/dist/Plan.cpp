@@ -124,7 +124,8 @@ PlanAttr dist::planOf(Operation *op) {
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> error, ArrayRef<MeshAxisAttr> mesh,
                                ArrayRef<LevelAttr> rules, ArrayRef<LevelAttr> parameter,
-                               ArrayRef<LevelAttr> gradient, ArrayRef<LevelAttr> optimizerState, bool, bool) {
+                               ArrayRef<LevelAttr> gradient, ArrayRef<LevelAttr> optimizerState, bool, bool,
+                               bool) {
   llvm::SmallDenseSet<StringAttr> known;
   for (MeshAxisAttr axis : mesh) {
     if (axis.getSize() < 1)
@@ -223,7 +224,7 @@ void LevelAttr::print(AsmPrinter &printer) const {
 Attribute PlanAttr::parse(AsmParser &parser, Type) {
   SmallVector<MeshAxisAttr> mesh;
   SmallVector<LevelAttr> rules, parameter, gradient, optimizerState;
-  bool reduceLast = false, keepGathered = false;
+  bool reduceLast = false, keepGathered = false, gatherModules = false;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseKeyword("mesh") || parser.parseEqual() || parseList(parser, mesh) ||
       parser.parseComma() || parser.parseKeyword("rules") || parser.parseEqual() || parseList(parser, rules))
@@ -245,6 +246,12 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
       reduceLast = true;
       continue;
     }
+    if (kind == "gather") {
+      if (parser.parseKeyword("module"))
+        return {};
+      gatherModules = true;
+      continue;
+    }
     SmallVector<LevelAttr> *levels = llvm::StringSwitch<SmallVector<LevelAttr> *>(kind)
                                          .Case(nn::kindParameter, &parameter)
                                          .Case(nn::kindGradient, &gradient)
@@ -261,7 +268,7 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   return PlanAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), mesh, rules,
-                              parameter, gradient, optimizerState, reduceLast, keepGathered);
+                              parameter, gradient, optimizerState, reduceLast, keepGathered, gatherModules);
 }
 
 void PlanAttr::print(AsmPrinter &printer) const {
@@ -282,6 +289,8 @@ void PlanAttr::print(AsmPrinter &printer) const {
     printer << ", reduce_gradients = last";
   if (getKeepGathered())
     printer << ", keep_gathered";
+  if (getGatherModules())
+    printer << ", gather = module";
   printer << ">";
 }
 

@@ -453,7 +453,8 @@ private:
     const SmallVector<dist::LevelAttr> atRest = attributes(restLevels, inUse.size()), none;
     const SmallVector<dist::LevelAttr> &others = rest.stage >= 1 ? atRest : none;
     return dist::PlanAttr::get(context, axes, inUse, rest.stage == 3 ? atRest : none, others, others,
-                               rest.stage >= 1 && rest.reduceLast, !rest.reshardAfterForward);
+                               rest.stage >= 1 && rest.reduceLast, !rest.reshardAfterForward,
+                               rest.gatherModules);
   }
 
   /// `first`: the number of the first level.

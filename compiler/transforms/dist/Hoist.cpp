@@ -9,6 +9,13 @@
 // A weight that two calls gather (forward and backward) is gathered twice, unless the plan keeps it
 // (Simplify).
 //
+// How far a gather goes, of what a module multiplies by:
+//
+//   @step: loop  calls  @micro  calls  @block  calls  @attention
+//                         ^ as far as this ^ where the plan gathers by module
+//
+// Beyond, it would be held for as long as all that @micro (that the layer) does.
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/transforms/dist/Hoist.h"
@@ -73,9 +80,49 @@ static void retypeArgument(nn::FuncOp func, unsigned index, Type type, const Cal
 
 //===-- weights ------------------------------------------------------------===//
 
-/// The one reshard that is the only use of `value`, or null.
-static ReshardOp onlyReshard(Value value) {
-  return value.hasOneUse() ? dyn_cast<ReshardOp>(*value.user_begin()) : ReshardOp();
+/// A function that a pipeline's timetable runs.
+static constexpr StringLiteral taskAttrName = "pipe.task";
+
+/// Whether the function is run once for each micro-batch.
+static bool runsPerMicrobatch(nn::FuncOp func, const CallGraph &graph) {
+  return func->hasAttr(taskAttrName) || llvm::any_of(graph.callsOf(func), [](nn::CallOp call) {
+           return call->getParentOfType<nn::LoopOp>() != nullptr;
+         });
+}
+
+/// Whether the calls of the function are those of the step: the model's layers, its embedding, its head.
+static bool isLayer(nn::FuncOp func, const CallGraph &graph) {
+  return llvm::any_of(graph.callsOf(func), [&](nn::CallOp call) {
+    auto caller = call->getParentOfType<nn::FuncOp>();
+    return graph.callsOf(caller).empty() || runsPerMicrobatch(caller, graph);
+  });
+}
+
+/// A weight of one axis, or a module's weights that are: a norm's are not worth a meeting of their own.
+static bool isVector(Type type) {
+  if (auto bundle = dyn_cast<nn::BundleType>(type))
+    return llvm::all_of(bundle.getTypes(), isVector);
+  return cast<nn::NamedTensorType>(type).getAxes().size() == 1;
+}
+
+/// Whether a weight's reshard in `func` may go on to the calls of it.
+static bool mayLeave(ReshardOp reshard, nn::FuncOp func, const CallGraph &graph) {
+  if (!gathers(reshard.getOperand().getType(), reshard.getType()))
+    return true;
+  if (func->hasAttr(taskAttrName))
+    return false;
+  bool isForCalls = llvm::all_of(reshard->getUsers(), llvm::IsaPred<nn::PackOp, nn::CallOp>);
+  if (!isForCalls)
+    return true;
+  PlanAttr plan = planOf(func);
+  bool staysInLayer = plan && plan.getGatherModules() && !isVector(reshard.getType()) && isLayer(func, graph);
+  return !staysInLayer && !runsPerMicrobatch(func, graph);
+}
+
+/// The one reshard that is the only use of `value` and may leave `func`, or null.
+static ReshardOp reshardToHoist(Value value, nn::FuncOp func, const CallGraph &graph) {
+  auto reshard = value.hasOneUse() ? dyn_cast<ReshardOp>(*value.user_begin()) : ReshardOp();
+  return reshard && mayLeave(reshard, func, graph) ? reshard : ReshardOp();
 }
 
 static void fold(ReshardOp reshard) {
@@ -85,7 +132,7 @@ static void fold(ReshardOp reshard) {
 
 static bool hoistWeights(nn::FuncOp func, unsigned index, const CallGraph &graph) {
   BlockArgument argument = func.getArgument(index);
-  if (ReshardOp reshard = onlyReshard(argument)) {
+  if (ReshardOp reshard = reshardToHoist(argument, func, graph)) {
     retypeArgument(func, index, reshard.getType(), graph);
     fold(reshard);
     return true;
@@ -96,7 +143,7 @@ static bool hoistWeights(nn::FuncOp func, unsigned index, const CallGraph &graph
   SmallVector<ReshardOp> reshards;
   SmallVector<Type> types(unpack->getResultTypes());
   for (OpResult field : unpack->getResults())
-    if (ReshardOp reshard = onlyReshard(field)) {
+    if (ReshardOp reshard = reshardToHoist(field, func, graph)) {
       types[field.getResultNumber()] = reshard.getType();
       reshards.push_back(reshard);
     }

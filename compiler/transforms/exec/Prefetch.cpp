@@ -3,7 +3,7 @@
 // In:  collectives, buckets of them, and calls of functions that only move, each complete where it stands.
 // Out: what something can compute meanwhile is started, and waited for where it is first needed.
 //
-//   gathers of weights       start `exec.prefetch` calls of modules before the one that needs them
+//   gathers of weights       start `exec.prefetch` calls early, counting calls that need gathered weights
 //   reductions of gradients  start as soon as these are made; at most so many modules compute meanwhile
 //   other movements          start where they stand
 //
@@ -13,9 +13,9 @@
 //
 // Messages between stages stay where the timetable has them.
 //
-// Weights and gradients move at the calls of modules (dist-simplify), so these two are looked for where
-// modules are called for: in entries, and in what entries call. With 0 everything stays complete where it
-// stands.
+// Weights and gradients move at the calls of modules (dist-simplify). So weights are what a call is the first
+// to need, and gradients are looked for where a step calls modules: in entries, and in what entries call.
+// With 0 everything stays complete where it stands.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,7 +41,7 @@ struct Movement {
   SmallVector<Operation *> starts;
   WaitOp wait; // of a bucket
   Touches touches;
-  bool isGather = false; // of what nothing has written before it: weights
+  bool isGather = false; // of what nothing has written before it, for a call: weights
 };
 
 class BlockSchedule {
@@ -56,9 +56,11 @@ public:
       touched[&op] = Touches(&op);
     }
     std::vector<Movement> movements = findMovements();
-    if (callsModules)
-      for (Movement &movement : movements)
-        startEarly(movement);
+    for (Movement &movement : movements)
+      if (movement.isGather)
+        startGather(movement);
+      else if (callsModules && isa<CallOp>(movement.starts.front()))
+        startReduction(movement);
     for (Movement &movement : movements)
       waitLate(movement);
   }
@@ -80,7 +82,10 @@ private:
       }
       for (Operation *start : movement.starts)
         movement.touches.add(touched[start]);
-      movement.isGather = !readsAnyOf(written, movement);
+      if (Operation *user = firstUser(movement); callsModule(user) && !readsAnyOf(written, movement)) {
+        movement.isGather = true;
+        gatheredFor.insert(user);
+      }
       movements.push_back(std::move(movement));
     }
     return movements;
@@ -112,24 +117,34 @@ private:
 
   //===-- earlier ---------------------------------------------------------===//
 
-  void startEarly(Movement &movement) {
-    bool isGather = movement.isGather;
-    if (!isGather && !isa<CallOp>(movement.starts.front()))
-      return;
-    Operation *user = isGather ? firstUser(movement) : nullptr;
-    int64_t modules = isGather ? modulesBetween(movement, user) : 0;
+  void startGather(Movement &movement) {
+    int64_t calls = 0; // between the gather and the one that it is for
+    for (Operation *op = movement.starts.front(), *user = firstUser(movement); op != user;
+         op = op->getNextNode())
+      calls += gatheredFor.contains(op);
+    auto mayPass = [&](Operation *op) {
+      bool isNear = calls < distance;
+      calls += gatheredFor.contains(op);
+      return isNear;
+    };
+    moveUp(movement, placeAbove(movement, mayPass));
+  }
+
+  void startReduction(Movement &movement) {
+    moveUp(movement, placeAbove(movement, [](Operation *) { return true; }));
+  }
+
+  /// The highest op that the movement can stand before, over ops that `mayPass`.
+  Operation *placeAbove(const Movement &movement, function_ref<bool(Operation *)> mayPass) {
     Operation *place = movement.starts.front();
     for (Operation *op = place->getPrevNode(); op; op = op->getPrevNode()) {
       if (isPointer(op) || isPartOf(op, movement))
         continue;
-      if (conflict(op, movement) || (isGather && modules >= distance))
+      if (conflict(op, movement) || !mayPass(op))
         break;
-      if (isGather && callsModule(op))
-        ++modules;
       place = op;
     }
-    for (Operation *start : movement.starts)
-      moveUp(start, place);
+    return place;
   }
 
   static bool readsAnyOf(const llvm::DenseSet<Tensor> &written, const Movement &movement) {
@@ -152,11 +167,9 @@ private:
     return op;
   }
 
-  int64_t modulesBetween(const Movement &movement, Operation *end) {
-    int64_t count = 0;
-    for (Operation *op = movement.starts.front(); op != end; op = op->getNextNode())
-      count += callsModule(op);
-    return count;
+  static void moveUp(const Movement &movement, Operation *place) {
+    for (Operation *start : movement.starts)
+      moveUp(start, place);
   }
 
   /// Moves an op, and the pointers that it needs, up to `place`.
@@ -206,6 +219,7 @@ private:
   int64_t distance;
   bool callsModules;
   llvm::DenseMap<Operation *, Touches> touched;
+  llvm::DenseSet<Operation *> gatheredFor; // calls that are the first to need what a gather makes
 };
 
 struct Prefetch : exec::impl::PrefetchBase<Prefetch> {

@@ -12,9 +12,10 @@ module attributes {dist.plan = #dist.plan<mesh = [replica = 2, shard = 4], rules
 
 // -----
 
-// CHECK: parameter = {{\[\[}}embed@shard], [*@dp@shard]], gradient = {{\[\[}}*@dp]], reduce_gradients = last, keep_gathered>
+// CHECK: parameter = {{\[\[}}embed@shard], [*@dp@shard]], gradient = {{\[\[}}*@dp]], reduce_gradients = last, keep_gathered, gather = module>
 module attributes {dist.plan = #dist.plan<mesh = [dp = 2, shard = 4], rules = [[batch@dp@shard]],
-    parameter = [[embed@shard], [*@dp@shard]], gradient = [[*@dp]], reduce_gradients = last, keep_gathered>} {}
+    parameter = [[embed@shard], [*@dp@shard]], gradient = [[*@dp]], reduce_gradients = last, keep_gathered,
+    gather = module>} {}
 
 // -----
 

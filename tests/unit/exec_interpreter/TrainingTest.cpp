@@ -41,7 +41,9 @@ const PlanCase plans[] = {
 const PlanCase atRest[] = {
     {"zero1", "mesh: {dp: 3}, shard: [{batch: dp}], zero: 1", 3},
     {"zero3", "mesh: {dp: 3}, shard: [{batch: dp}], zero: 3", 3},
-    {"hybrid", "mesh: {r: 2, s: 3}, shard: [{batch: [r, s]}], parameters: {at_rest: {auto: s}, prefetch: 2}",
+    {"hybrid",
+     "mesh: {r: 2, s: 3}, shard: [{batch: [r, s]}], parameters: {at_rest: {auto: s}, prefetch: 2, gather: "
+     "module}",
      6},
 };
 const PlanCase threeWays[] = {
@@ -183,8 +185,9 @@ std::vector<double> trained(const PlanCase &plan, const std::string &movements) 
 }
 
 TEST(Movements, scheduleChangesNoBit) {
-  for (const PlanCase &plan : {plans[1], atRest[0], atRest[1]}) {
-    std::vector<double> one = trained(plan, "bucket: 0, prefetch: 0"), other = trained(plan, "bucket: 2KiB");
+  for (auto [plan, movements] : {std::pair(plans[1], "bucket: 2KiB"), std::pair(atRest[0], "bucket: 2KiB"),
+                                 std::pair(atRest[1], "bucket: 2KiB, gather: module")}) {
+    std::vector<double> one = trained(plan, "bucket: 0, prefetch: 0"), other = trained(plan, movements);
     EXPECT_GT(one.size(), 3000u) << plan;
     EXPECT_TRUE(one == other) << plan;
   }

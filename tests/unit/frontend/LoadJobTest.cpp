@@ -134,8 +134,11 @@ TEST(LoadJob, ZeroSaysWhatRests) {
   AtRest rest = loadText(head + "zero: 3, parameters: {reduce_gradients: last}}\n" + recipe).plan.atRest;
   EXPECT_TRUE(rest.reduceLast);
   EXPECT_EQ(rest.levels[0].rules[0].meshAxes.size(), 2u); // all that divide the batch
-  rest = loadText(head + "parameters: {at_rest: {auto: b, embed: a}}}\n" + recipe).plan.atRest;
+  EXPECT_FALSE(rest.gatherModules);
+  rest =
+      loadText(head + "parameters: {at_rest: {auto: b, embed: a}, gather: module}}\n" + recipe).plan.atRest;
   EXPECT_EQ(rest.stage, 3);
+  EXPECT_TRUE(rest.gatherModules);
   ASSERT_EQ(rest.levels.size(), 2u); // auto is the last
   EXPECT_EQ(rest.levels[1].rules[0].axis.value, autoAxis);
 }

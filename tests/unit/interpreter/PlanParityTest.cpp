@@ -56,7 +56,10 @@ const std::vector<PlanCase> &plans() {
        "mesh: {replicate: 2, shard: 3}, shard: [{batch: [replicate, shard]}], parameters: {at_rest: {auto: "
        "shard}}",
        6},
-      {"hsdpBoth", "mesh: {replicate: 2, shard: 2}, shard: [{batch: [replicate, shard]}], zero: 3", 4, 2},
+      {"hsdpBothModules",
+       "mesh: {replicate: 2, shard: 2}, shard: [{batch: [replicate, shard]}], zero: 3, "
+       "parameters: {gather: module}",
+       4, 2},
       {"dp2Tp2SpZero3", "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, " + megatron + ", {seq: tp}], zero: 3", 2,
        2},
       {"dp8Tp8Sp", "mesh: {dp: 8, tp: 8}, shard: [{batch: dp}, " + megatron + ", {seq: tp}]", 8, 8},

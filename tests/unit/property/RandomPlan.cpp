@@ -158,8 +158,13 @@ private:
     if (dice.chance(0.3))
       parameters.push_back(std::string("reduce_gradients: ") +
                            (areAtRest && dice.chance(0.5) ? "each" : "last"));
-    if (stage == 3 && dice.chance(0.5))
-      parameters.push_back(std::string("reshard_after_forward: ") + (dice.chance(0.5) ? "true" : "false"));
+    bool isKept = false;
+    if (stage == 3 && dice.chance(0.5)) {
+      isKept = !dice.chance(0.5);
+      parameters.push_back(std::string("reshard_after_forward: ") + (isKept ? "false" : "true"));
+    }
+    if (stage == 3 && !isKept && scopes.chance(0.5))
+      parameters.push_back("gather: module");
     if (!parameters.empty())
       plan.text += ", parameters: {" + textOf(parameters) + "}";
   }

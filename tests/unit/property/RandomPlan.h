@@ -37,7 +37,7 @@ struct RandomPlan {
 };
 
 /// A mesh of up to 64 ranks and five axes, rules, and often something at rest. `scopes`, which are dice of
-/// their own, say in which modules of RandomJob the rules hold.
+/// their own, say in which modules of RandomJob the rules hold, and for which weights are gathered together.
 RandomPlan randomPlan(Dice &dice, Dice scopes);
 
 } // namespace shardc::interpreter::test
