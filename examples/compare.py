@@ -59,41 +59,54 @@ def built(arguments):
 
 
 class Comparison:
-    """Runs of one example's job, in a folder of their own."""
+    """Runs of one example's job under each plan, in a folder of their own."""
 
-    def __init__(self, name, arguments, sets=(), full=False):
-        """`full`: sizes that the interpreter is too slow for, and one thread too."""
+    def __init__(self, name, arguments, cases, sets=(), full=False):
+        """`full`: sizes that the interpreter is too slow for, and one thread too. Nothing runs if one plan does not fit."""
+        if arguments.usual and "SHARDC_SLOW_TESTS" not in os.environ:
+            cases = [case for case in cases if case.usual]
+        self.cases = cases
         self.arguments, self.sets, self.full = arguments, [*sets, *arguments.set], full
         home = ROOT / "examples" / name
         self.place = Workplace(arguments.shardc, arguments.work, name, home / "job.yaml")
         for model in home.glob("model.yaml"):
             shutil.copy(model, self.place.dir)
-        self.one = self.train(Case("one rank", "single"))
+        one = Case("one rank", "single")
+        self.explained = {case.folder: self.explain(case) for case in [one, *cases]}
+        self.refuse_what_does_not_fit([one, *cases])
+        self.tokens = self.identity(one, r"= ([\d,]+) tokens")
+        self.one = self.train(one)
         self.runs = {}
 
     def explain(self, case):
         return json.loads(self.place.shard("explain", self.sets + case.sets, options=["--json"]))
 
+    def identity(self, case, pattern):
+        """A number of the first line that shardc says of a job."""
+        return int(re.search(pattern, self.explained[case.folder]["identity"]).group(1).replace(",", ""))
+
+    def needed(self, case):
+        """Bytes of memory, on all ranks."""
+        return self.identity(case, r"world ([\d,]+)") * self.explained[case.folder]["memory"]["bytes_per_rank"]
+
+    def refuse_what_does_not_fit(self, cases):
+        free = available()
+        needs = [f"{case.name} needs {self.needed(case) / 2**30:.1f} GiB" for case in cases if self.needed(case) > free]
+        if needs:
+            raise Failure(f"{', '.join(needs)} of memory; {free / 2**30:.1f} GiB are free. Nothing was run")
+
     def train(self, case):
-        explained = self.explain(case)
-        world, self.tokens = (int(re.search(pattern, explained["identity"]).group(1).replace(",", ""))
-                              for pattern in (r"world ([\d,]+)", r"= ([\d,]+) tokens"))
-        needed, free = world * explained["memory"]["bytes_per_rank"], available()
-        if needed > free:
-            raise Failure(f"{case.name} needs {needed / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free")
-        print(f"{case.name}: {explained['identity']}; {needed / 2**30:.2f} GiB", flush=True)
+        print(f"{case.name}: {self.explained[case.folder]['identity']}; {self.needed(case) / 2**30:.2f} GiB", flush=True)
         out = self.place.dir / case.folder
         self.place.call(self.place.command("run", self.sets + case.sets,
                                            ["--dump", out, "--metrics", out / "metrics.jsonl", "--quiet"]),
                         threads=None if self.full else 1, timeout=3600)
         return Run(out)
 
-    def compare(self, cases):
+    def compare(self):
         """Runs each plan and prints a line of what it came to; whether all of them keep their bar."""
-        if self.arguments.usual and "SHARDC_SLOW_TESTS" not in os.environ:
-            cases = [case for case in cases if case.usual]
         reports = {}
-        for case in cases:
+        for case in self.cases:
             self.runs[case.folder] = run = self.train(case)
             reports[case.folder] = self.apart(run)
             if self.full:  # one copy on disk, and none in memory
@@ -101,7 +114,7 @@ class Comparison:
                     dump.unlink()
         verdicts = self.bounded(reports) if self.full else self.judged()
         print(f"\n{'PASS' if verdicts['one rank'][0] else 'FAIL'} one rank: {verdicts['one rank'][1]}")
-        for case in cases:
+        for case in self.cases:
             holds, why = verdicts[case.folder]
             differences = ", ".join(f"{kind} {values['difference']:.1e} of {values['largest']:.1e}"
                                     for kind, values in reports[case.folder].items())
