@@ -32,8 +32,8 @@ struct StatusPage {
   std::int32_t rank, world, pid;
   std::atomic<RankState> state;
   std::atomic<std::int64_t> step; // from 0
-  std::int32_t operation; // stored and loaded by __atomic builtins: generated code knows no <atomic>
-  char message[512]; // of the rank that reports a failure, set before its state is `failed`
+  std::int32_t operation;         // stored and loaded by __atomic builtins: generated code knows no <atomic>
+  char message[512];              // of the rank that reports a failure, set before its state is `failed`
 };
 
 /// A copy of a rank's page, in words.
