@@ -10,8 +10,8 @@
 // CHECK-DAG: !mlp = !nn.bundle<mlp, up: f32[embed_out=8, embed=8]>
 // CHECK-DAG: !mlp1 = !nn.bundle<mlp, up: f32[embed_out=8@dp, embed=8]>
 // CHECK-DAG: !norm = !nn.bundle<norm, weight: f32[embed=8]>
-// BLOCK:     !block = !nn.bundle<block, norm: !norm, mlp: !mlp>
-// MODULE:    !block = !nn.bundle<block, norm: !norm, mlp: !mlp1>
+// BLOCK:     !block = !nn.bundle<block, norm: !norm, mlp: !outer>
+// MODULE:    !block = !nn.bundle<block, norm: !norm, mlp: !outer1>
 
 !x = !nn.tensor<f32[batch=4@dp, embed=8]>
 !y = !nn.tensor<f32[batch=4@dp, embed_out=8]>
@@ -21,7 +21,8 @@
 !w_rest = !nn.tensor<f32[embed_out=8@dp, embed=8]>
 !norm = !nn.bundle<norm, weight: f32[embed=8@dp]>
 !mlp = !nn.bundle<mlp, up: f32[embed_out=8@dp, embed=8]>
-!block = !nn.bundle<block, norm: !nn.bundle<norm, weight: f32[embed=8@dp]>, mlp: !nn.bundle<mlp, up: f32[embed_out=8@dp, embed=8]>>
+!outer = !nn.bundle<outer, inner: !nn.bundle<mlp, up: f32[embed_out=8@dp, embed=8]>>
+!block = !nn.bundle<block, norm: !nn.bundle<norm, weight: f32[embed=8@dp]>, mlp: !nn.bundle<outer, inner: !nn.bundle<mlp, up: f32[embed_out=8@dp, embed=8]>>>
 
 module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [[batch@dp]], parameter = [[*@dp]]GATHER>} {
   // Used in the module: gathered by whoever calls it.
@@ -45,17 +46,25 @@ module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [[batch@dp]],
     %z = nn.rename %y [embed_out -> embed] : !y -> !x
     nn.return %z : !x
   }
+  // A module of modules: its weights are gathered for it.
+  // CHECK-LABEL: nn.func @outer(
+  // CHECK-NOT:     dist.reshard
+  nn.func @outer(%x: !x, %weights: !outer {nn.kind = "parameter"}) -> !x {
+    %inner = nn.unpack %weights : !outer
+    %y = nn.call @mlp(%x, %inner) : (!x, !mlp) -> !x
+    nn.return %y : !x
+  }
   // All together, or for each module; what has one axis goes with the layer.
   // CHECK-LABEL: nn.func @block(
   // BLOCK-NOT:     dist.reshard
   // CHECK:         nn.call @norm(
-  // MODULE-NEXT:   %[[MLP:.*]] = dist.reshard %mlp : !mlp1 -> !mlp
-  // MODULE-NEXT:   nn.call @mlp(%{{.*}}, %[[MLP]])
-  // BLOCK:         nn.call @mlp(%{{.*}}, %mlp)
+  // MODULE-NEXT:   %[[MLP:.*]] = dist.reshard %mlp : !outer1 -> !outer
+  // MODULE-NEXT:   nn.call @outer(%{{.*}}, %[[MLP]])
+  // BLOCK:         nn.call @outer(%{{.*}}, %mlp)
   nn.func @block(%x: !x, %weights: !block {nn.kind = "parameter"}) -> !x {
     %norm, %mlp = nn.unpack %weights : !block
     %y = nn.call @norm(%x, %norm) : (!x, !norm) -> !x
-    %z = nn.call @mlp(%y, %mlp) : (!x, !mlp) -> !x
+    %z = nn.call @outer(%y, %mlp) : (!x, !outer) -> !x
     nn.return %z : !x
   }
   // CHECK-LABEL: nn.func @micro(
@@ -78,18 +87,24 @@ module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [[batch@dp]],
     nn.return %y : !x
   }
 
-  // Nor out of what a pipeline's timetable runs, if it is called once.
+  // Nor out of what a pipeline's timetable runs, if it is called once, and not even what it uses itself.
   // CHECK-LABEL: nn.func @task(
   // CHECK-NEXT:    %[[W:.*]] = dist.reshard %w
   // CHECK-NEXT:    nn.call @mlp(%x, %[[W]])
-  nn.func @task(%x: !x, %w: !mlp {nn.kind = "parameter"}) -> !x attributes {pipe.task} {
+  // CHECK-NEXT:    dist.reshard %n
+  nn.func @task(%x: !x, %w: !mlp {nn.kind = "parameter"}, %n: !n_rest {nn.kind = "parameter"}) -> !x attributes {pipe.task} {
     %y = nn.call @mlp(%x, %w) : (!x, !mlp) -> !x
-    nn.return %y : !x
+    %whole = dist.reshard %n : !n_rest -> !n
+    %z = nn.map (%a = %y : <f32[batch=4@dp, embed=8]>, %b = %whole : <f32[embed=8]>) -> <f32[batch=4@dp, embed=8]> {
+      %0 = arith.mulf %a, %b : f32
+      nn.yield %0 : f32
+    }
+    nn.return %z : !x
   }
   // CHECK-LABEL: nn.func @timetable(
   // CHECK-NOT:     dist.reshard
-  nn.func @timetable(%x: !x, %w: !mlp {nn.kind = "parameter"}) -> !x {
-    %y = nn.call @task(%x, %w) : (!x, !mlp) -> !x
+  nn.func @timetable(%x: !x, %w: !mlp {nn.kind = "parameter"}, %n: !n_rest {nn.kind = "parameter"}) -> !x {
+    %y = nn.call @task(%x, %w, %n) : (!x, !mlp, !n_rest) -> !x
     nn.return %y : !x
   }
 }

@@ -92,4 +92,18 @@ exec.func @apart(inout %x: !X, inout %y: !X, inout %z: !X) {
   exec.collective all_reduce [dp] %z -> %z tile [n=16: 1, 1] step [0, 0] {fold = 1 : i32} : !X, !X
   exec.collective all_reduce [dp] %y -> %y tile [n=16: 1, 1] step [0, 0] : !X, !X
 }
+
+// What computes with a result is not moved down, though the next movement has nothing to do with it.
+// CHECK-LABEL: exec.func @computed_with
+// CHECK: exec.collective all_reduce [dp] %x -> %x
+// CHECK-NEXT: exec.kernel "uses"
+// CHECK: exec.collective all_reduce [dp] %z -> %z
+// CHECK-NOT: exec.wait
+exec.func @computed_with(inout %x: !X, out %y: !X, inout %z: !X) {
+  exec.collective all_reduce [dp] %x -> %x tile [n=16: 1, 1] step [0, 0] : !X, !X
+  exec.kernel "uses" loops [n=16: 1, 1] (%a = %x) -> (write %y) : !X, !X {
+    exec.yield %a : f32
+  }
+  exec.collective all_reduce [dp] %z -> %z tile [n=16: 1, 1] step [0, 0] : !X, !X
+}
 }

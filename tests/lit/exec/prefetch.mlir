@@ -29,6 +29,23 @@ exec.func @square(in %g: !P, out %s: !exec.buffer<f32[]>) {
   }
 }
 
+// A module gathers an activation that it is given where it needs it: before, it would only be held for longer.
+// CHECK-LABEL: exec.func @module
+// CHECK: exec.kernel "first"
+// CHECK: exec.collective all_gather [dp] %p -> %{{.*}} : <f32[n=16]>, <f32[n=32]>{{$}}
+// CHECK-NEXT: exec.kernel "second"
+exec.func @module(in %x: !X, in %p: !P, out %y: !X, out %z: !X) {
+  exec.kernel "first" loops [m=8: 1, 1] (%a = %x) -> (write %y) : !X, !X {
+    exec.yield %a : f32
+  }
+  %whole = exec.buffer : !W
+  exec.collective all_gather [dp] %p -> %whole tile [n=16: 1, 1] step [0, 16] : !P, !W
+  exec.kernel "second" loops [m=8: 1, 0, 1] [n=32: 0, 1, 0] (%a = %x, %b = %whole) -> (sum %z) : !X, !W, !X {
+    %0 = arith.mulf %a, %b : f32
+    exec.yield %0 : f32
+  }
+}
+
 // The first is waited for at once, each other runs while one layer does.
 // CHECK-LABEL: exec.func @eval
 // CHECK: exec.call @gather(%[[P0:.*]], %[[W0:.*]]) frame

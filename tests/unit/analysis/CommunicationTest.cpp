@@ -61,8 +61,8 @@ module attributes {exec.mesh = #exec.mesh<a=2, b=4>} {
   EXPECT_EQ(found["all_gather"].meshAxes, std::vector<std::string>{"b"});
 }
 
-// @gather moves two tensors with one meeting. It is called three times: once started with nothing to do
-// meanwhile, once while a copy runs, once not started at all.
+// @gather moves two tensors with one meeting. It is called five times: once not started at all, once started
+// with nothing to do meanwhile, once while a copy runs, and twice with nothing but other movements meanwhile.
 TEST(Communication, CountsMeetingsAndWhatIsAhead) {
   auto found = movementsIn(R"(
 !part = !exec.buffer<f32[n=2]>
@@ -82,12 +82,17 @@ module attributes {exec.mesh = #exec.mesh<a=2>} {
     exec.copy %p -> %q loops [n=2: 1, 1] : !part, !part
     exec.wait %1
     exec.wait %2
+    %3 = exec.call @gather(%p, %x, %y) : !part, !x, !x async !exec.token
+    %4 = exec.call @gather(%p, %x, %y) : !part, !x, !x async !exec.token
+    exec.wait %3
+    exec.collective all_reduce [a] %z -> %z tile [n=4: 1, 1] step [0, 0] : !x, !x
+    exec.wait %4
   }
 })");
-  EXPECT_EQ(found["all_gather"].count, 6);
-  EXPECT_EQ(found["all_gather"].meetings, 3);
+  EXPECT_EQ(found["all_gather"].count, 10);
+  EXPECT_EQ(found["all_gather"].meetings, 5);
   EXPECT_EQ(found["all_gather"].ahead, 1);
-  EXPECT_EQ(found["all_reduce"].meetings, 1);
+  EXPECT_EQ(found["all_reduce"].meetings, 2);
   EXPECT_EQ(found["all_reduce"].ahead, 1);
 }
 
