@@ -7,5 +7,6 @@
 #include "dialects/exec/Exec.h"
 #include "dialects/nn/Build.h"
 #include "dialects/nn/Nn.h"
+#include "dialects/pipe/Pipe.h"
 
 #include <fmt/format.h>

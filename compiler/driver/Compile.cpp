@@ -5,6 +5,7 @@
 #include "compiler/frontend/build/BuildModule.h"
 #include "dialects/dist/Dist.h"
 #include "dialects/exec/Exec.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "fmt/format.h"
 #include "mlir/IR/Diagnostics.h"
@@ -54,7 +55,7 @@ std::optional<CompiledJob> shardc::compileJob(const JobOptions &options, Stage l
   CompiledJob compiled{
       std::move(*job), std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED), {}};
   mlir::MLIRContext &context = *compiled.context;
-  context.loadDialect<nn::NnDialect, dist::DistDialect, exec::ExecDialect>();
+  context.loadDialect<nn::NnDialect, dist::DistDialect, pipes::PipeDialect, exec::ExecDialect>();
   context.getDiagEngine().registerHandler([](mlir::Diagnostic &diagnostic) {
     printDiagnostic(diagnostic,
                     diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error ? "error" : "warning");
