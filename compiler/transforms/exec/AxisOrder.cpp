@@ -2,6 +2,8 @@
 
 #include "compiler/transforms/exec/AxisOrder.h"
 
+#include "dialects/pipe/Pipe.h"
+
 using namespace mlir;
 using namespace exec;
 
@@ -45,11 +47,12 @@ void AxisOrder::collectRows(ModuleOp module) {
     for (StringAttr name : input.getType().names())
       inputs.insert(name);
   });
-  for (auto func : module.getOps<nn::FuncOp>())
+  module.walk([&](nn::FuncOp func) {
     for (BlockArgument argument : func.getBody().getArguments())
       if (func.getArgAttr(argument.getArgNumber(), "nn.input"))
         for (StringAttr name : cast<nn::NamedTensorType>(argument.getType()).names())
           inputs.insert(name);
+  });
   llvm::SetVector<std::pair<StringAttr, StringAttr>> renames; // from, to
   llvm::SmallDenseSet<StringAttr> moved;
   module.walk([&](Operation *op) {
@@ -102,6 +105,8 @@ void AxisOrder::collectOthers(ModuleOp module) {
   };
   for (bool ofActivations : {true, false})
     module.walk([&](Operation *op) {
+      if (isa<pipes::ReceiveOp>(op))
+        return; // it has the order of what was sent
       for (Type type : op->getResultTypes())
         see(type, ofActivations);
       for (Region &region : op->getRegions())

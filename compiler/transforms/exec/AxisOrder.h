@@ -9,7 +9,8 @@ namespace exec {
 
 /// One list of names that every activation follows. Rows first: the axes of the inputs (`batch`, `seq`) and
 /// what they are renamed to, those that a collective moves in front, so that a rank's part is one piece. Then
-/// the others, in the order in which the model's tensors have them.
+/// the others, in the order in which the model's tensors have them. The stages of a pipeline have one list,
+/// so that what goes from one to another lies alike in both.
 class AxisOrder {
 public:
   explicit AxisOrder(mlir::ModuleOp module);

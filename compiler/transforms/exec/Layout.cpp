@@ -6,6 +6,7 @@
 //      weight has first what collectives move (it is gathered in one piece), then what is looked up by index
 //      (a row is one piece), then the same list; its gradient and optimizer state follow it. Ops that number
 //      elements (random, dropout, iota) keep the model's order in `exec.order`.
+//      A message between stages has the order of activations (`order`).
 // Not here: strides and local sizes (exec-lower).
 //
 //   [batch@dp, seq@tp, embed], [embed, mlp@tp]  ->  [seq@tp, batch@dp, embed], [mlp@tp, embed]
@@ -18,6 +19,8 @@
 #include "compiler/transforms/exec/AxisOrder.h"
 #include "compiler/transforms/exec/LowerLeaves.h"
 #include "compiler/transforms/exec/Passes.h"
+
+#include "dialects/pipe/Pipe.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
 
@@ -160,8 +163,16 @@ private:
 
 struct Layout : exec::impl::LayoutBase<Layout> {
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    AxisOrder order(module);
+    AxisOrder order(getOperation());
+    for (ModuleOp stage : pipes::stagesOf(getOperation()))
+      arrange(stage, order);
+    getOperation().walk([&](ModuleOp stage) {
+      if (stage != getOperation()) // one stage alone can't choose
+        orderMessages(stage, order);
+    });
+  }
+
+  void arrange(ModuleOp module, const AxisOrder &order) {
     WeightClasses weights(module);
     SmallVector<std::pair<Value, Type>> changes; // found first: leaves are told apart by the old types
     auto visit = [&](Value value) {
@@ -199,6 +210,15 @@ struct Layout : exec::impl::LayoutBase<Layout> {
       llvm::sort(names, [&](StringAttr a, StringAttr b) { return place(a) < place(b); });
     }
     return tensor.withAxes(llvm::map_to_vector(names, [&](StringAttr name) { return tensor.find(name); }));
+  }
+
+  void orderMessages(ModuleOp stage, const AxisOrder &order) {
+    auto namesOf = [&](nn::NamedTensorType type) {
+      SmallVector<StringAttr> names = order.sorted(type.names());
+      return ArrayAttr::get(&getContext(), SmallVector<Attribute>(names.begin(), names.end()));
+    };
+    stage.walk([&](pipes::SendOp send) { send.setOrderAttr(namesOf(send.getOperand().getType())); });
+    stage.walk([&](pipes::ReceiveOp receive) { receive.setOrderAttr(namesOf(receive.getType())); });
   }
 
   void keepNumbering(Operation *op, const AxisOrder &order, const WeightClasses &weights) {

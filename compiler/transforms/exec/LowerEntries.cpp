@@ -54,7 +54,8 @@ StringRef scalarResult(StringRef entry, unsigned number) {
 /// Notes on a global what a manifest needs: where it comes from in the model, and how it is placed.
 static void annotate(GlobalOp global, DictionaryAttr attributes, Type placed) {
   global->setAttr("exec.placed", TypeAttr::get(placed));
-  for (StringRef name : {nn::pathAttrName, nn::filePrefixAttrName, nn::parametersAttrName, nn::stateAttrName})
+  for (StringRef name : {nn::pathAttrName, nn::filePrefixAttrName, nn::parametersAttrName, nn::stateAttrName,
+                         pipes::copyAttrName})
     if (Attribute value = attributes ? attributes.get(name) : Attribute())
       global->setAttr(name, value);
 }

@@ -26,6 +26,14 @@ static bool onlyMoves(nn::FuncOp func) {
   return func->hasAttr("dist.moves") && func.getNumArguments() == 1 && func.getResultTypes().size() == 1;
 }
 
+/// Whether both may be one weight or state: neither says of itself what the other contradicts.
+static bool mayBeSame(DictionaryAttr a, DictionaryAttr b) {
+  return !a || !b || llvm::all_of(a, [&](NamedAttribute each) {
+    Attribute other = b.get(each.getName());
+    return !other || other == each.getValue();
+  });
+}
+
 /// Whether a rank holds the same of both: they differ in partials only.
 static bool sameOnRank(Type a, Type b) {
   SmallVector<nn::NamedTensorType> x = leafTypes(a), y = leafTypes(b);
@@ -43,8 +51,9 @@ SmallVector<int> exec::tiesOf(nn::FuncOp func) {
     StringRef kind = kindOf(attributesAt(func.getResAttrs(), index));
     int tie = -1;
     for (int i = 0, count = func.getNumArguments(); i < count && tie < 0 && !kind.empty(); ++i)
-      if (!taken.contains(i) && func.getArgumentTypes()[i] == type &&
-          kindOf(attributesAt(func.getArgAttrs(), i)) == kind)
+      if (DictionaryAttr argument = attributesAt(func.getArgAttrs(), i);
+          !taken.contains(i) && func.getArgumentTypes()[i] == type && kindOf(argument) == kind &&
+          mayBeSame(argument, attributesAt(func.getResAttrs(), index)))
         tie = i;
     taken.insert(tie);
     ties.push_back(tie);
@@ -146,9 +155,13 @@ LogicalResult FunctionLowering::lowerBlock(Block &body, const Targets &targets) 
   SmallVector<Copy> outerCopies = std::exchange(copies, {});
   followStorage();
   wantDestinations(targets);
-  for (Operation &op : body.without_terminator())
+  for (Operation &op : body.without_terminator()) {
+    awaitOperands(&op);
     if (failed(lowerOp(&op)))
       return failure();
+  }
+  if (isa<nn::FuncOp>(body.getParentOp()))
+    awaitAll();
   for (Copy &last : copies)
     copy(where.lookup(last.from), last.to, last.from.first.getLoc());
   uses = outerUses;
@@ -181,6 +194,9 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       .Case<nn::DropoutOp>(done(&FunctionLowering::lowerDropout))
       .Case<nn::InputOp>(done(&FunctionLowering::lowerInput))
       .Case<dist::MaskOp>(done(&FunctionLowering::lowerMask))
+      .Case<pipes::SendOp>(done(&FunctionLowering::lowerSend))
+      .Case<pipes::SentOp>(done(&FunctionLowering::lowerSent))
+      .Case<pipes::ReceiveOp>(done(&FunctionLowering::lowerReceive))
       .Case<nn::StackOp, nn::ConcatOp>([&](Operation *inner) {
         // The parts were written into place, or are copied there now.
         Leaf result{inner->getResult(0), 0};

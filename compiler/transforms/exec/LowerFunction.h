@@ -12,7 +12,10 @@
 #include "compiler/transforms/exec/LowerLeaves.h"
 #include "compiler/transforms/exec/LowerTypes.h"
 
+#include "dialects/pipe/Pipe.h"
+
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace exec {
@@ -95,6 +98,15 @@ private:
                        llvm::StringRef to, Fold fold);
   void lowerMask(dist::MaskOp op);
 
+  // LowerMessages.cpp: between stages
+  void lowerSend(pipes::SendOp op);
+  void lowerSent(pipes::SentOp op);
+  void lowerReceive(pipes::ReceiveOp op);
+  /// Waits for what the op, or something it holds, is the first to use.
+  void awaitOperands(Op *op);
+  void awaitAll();
+  void await(Leaf leaf);
+
   // LowerMoves.cpp: views
   void lowerView(Op *op);
   mlir::Value viewOf(mlir::Value pointer, BufferType type, RankAttr start, mlir::Location loc);
@@ -135,6 +147,11 @@ private:
   llvm::DenseSet<Leaf> ownBuffers;            // leaves in a buffer of their own, which may be reused
   llvm::DenseSet<Leaf> accumulators;          // leaves that are only ever added to
   llvm::DenseMap<mlir::Value, mlir::Value> keys;
+  llvm::DenseMap<std::pair<int64_t, int64_t>, mlir::Value> sent; // tokens, by stage and message
+  struct Arriving {
+    mlir::Value token, buffer;
+  };
+  llvm::MapVector<Leaf, Arriving> arriving; // received, but not waited for yet
   Targets results;
   mlir::Block *block = nullptr; // the one at hand
   LeafUses *uses = nullptr;     // in it

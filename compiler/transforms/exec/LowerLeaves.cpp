@@ -2,6 +2,7 @@
 
 #include "compiler/transforms/exec/LowerLeaves.h"
 #include "dialects/dist/Dist.h"
+#include "dialects/pipe/Pipe.h"
 
 using namespace mlir;
 using namespace exec;
@@ -66,6 +67,7 @@ bool exec::isView(Operation *op) {
 
 LeafUses::LeafUses(Block &block) {
   int position = 0;
+  llvm::DenseMap<std::pair<int64_t, int64_t>, Leaf> messages; // by stage and number
   for (Operation &op : block) {
     positions[&op] = op.hasTrait<OpTrait::IsTerminator>() ? std::numeric_limits<int>::max() : position++;
     op.walk([&](Operation *user) {
@@ -75,6 +77,11 @@ LeafUses::LeafUses(Block &block) {
         for (Leaf leaf : leavesOf(operand))
           users[leaf].push_back(&op);
     });
+    // What is sent is needed until it has been taken.
+    if (auto send = dyn_cast<pipes::SendOp>(op))
+      messages[{send.getTo(), send.getMessage()}] = resolve(send.getOperand());
+    else if (auto sent = dyn_cast<pipes::SentOp>(op))
+      users[messages.lookup({sent.getTo(), sent.getMessage()})].push_back(&op);
   }
 }
 

@@ -29,5 +29,8 @@ def PlanMemory : Pass<"exec-plan-memory", "::mlir::ModuleOp"> {
 def Verify : Pass<"exec-verify", "::mlir::ModuleOp"> {
   let summary = "check memory and collectives, independently of how they came about";
 }
+def VerifyStages : Pass<"exec-verify-stages", "::mlir::ModuleOp"> {
+  let summary = "run the stages of a pipeline against each other: messages meet, and all come to their end";
+}
 
 #endif

@@ -14,7 +14,7 @@ exec.func @double(in %x: !X, out %y: !X) {
 }
 
 // Bytes of a message under way are nobody else's: %y lies from its send to the wait, %d_y from its receive on.
-// What is computed meanwhile lies elsewhere. Neither wait moves: the timetable has placed them.
+// What is computed meanwhile lies elsewhere. Neither wait moves, though both could be later: the timetable has placed them.
 //
 // SYNTAX-LABEL: exec.func @step() entry {
 // SYNTAX:         exec.send %{{.*}} to 1 message 0 : <f32[batch=4, embed=8]> async !exec.token
@@ -29,15 +29,18 @@ exec.func @double(in %x: !X, out %y: !X) {
 // CHECK:         %[[RECEIVED:.*]] = exec.receive %[[D_Y]] from 1 message 0
 // CHECK:         %[[Z:.*]] = exec.buffer frame[384]
 // CHECK:         exec.call @double(%[[X]], %[[Z]])
+// CHECK:         exec.wait %[[SENT]]
 // CHECK:         exec.wait %[[RECEIVED]]
+// CHECK:         %[[U:.*]] = exec.buffer frame[128]
+// CHECK:         exec.call @double(%[[X]], %[[U]])
 // CHECK:         %[[D_X:.*]] = exec.buffer frame[0]
 // CHECK:         exec.call @double(%[[D_Y]], %[[D_X]])
-// CHECK:         exec.wait %[[SENT]]
 exec.func @step() entry {
   %x = exec.buffer : !X
   %y = exec.buffer : !X
   %z = exec.buffer : !X
   %d_y = exec.buffer : !X
+  %u = exec.buffer : !X
   %d_x = exec.buffer : !X
   exec.kernel "step_x" loops [batch*embed=32: 1] () -> (write %x) : !X {
     %0 = arith.constant 1.0 : f32
@@ -47,8 +50,9 @@ exec.func @step() entry {
   %sent = exec.send %y to 1 message 0 : !X async !exec.token
   %received = exec.receive %d_y from 1 message 0 : !X async !exec.token
   exec.call @double(%x, %z) : !X, !X
-  exec.wait %received
-  exec.call @double(%d_y, %d_x) : !X, !X
   exec.wait %sent
+  exec.wait %received
+  exec.call @double(%x, %u) : !X, !X
+  exec.call @double(%d_y, %d_x) : !X, !X
 }
 }
