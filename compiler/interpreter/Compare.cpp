@@ -2,6 +2,9 @@
 
 #include "compiler/interpreter/Compare.h"
 
+#include "dialects/nn/EvaluateLoops.h"
+
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 
 #include <cmath>
@@ -120,48 +123,116 @@ FailureOr<Comparison> shardc::interpreter::compareTraining(ModuleOp global, Modu
   return failed(one) ? FailureOr<Comparison>(failure()) : compareTraining(*one, placed, mesh, options);
 }
 
-FailureOr<Comparison> shardc::interpreter::compareTraining(const OneDevice &one, ModuleOp placed,
-                                                           const Mesh &mesh, const CompareOptions &options) {
-  Training many(placed, mesh, {options.seed, options.inputs, options.handlers, options.checkReplicas});
+FailureOr<Pairs> shardc::interpreter::pairUp(ModuleOp program, const NamedValues &values,
+                                             const NamedValues &references) {
+  llvm::StringMap<const NamedValue *> byName;
+  for (const NamedValue &reference : references)
+    byName[reference.name] = &reference;
+  Pairs pairs;
+  for (const NamedValue &value : values) {
+    const NamedValue *reference = byName.lookup(value.name);
+    if (!reference)
+      return program.emitError() << "the program has a tensor '" << value.name
+                                 << "', which the one-device program lacks",
+             failure();
+    pairs.references.push_back(*reference);
+    NamedValue &arranged = pairs.values.emplace_back(value);
+    arranged.value.axes = reference->value.axes;
+    arranged.value.values = arrange(value.value, nestOf(reference->value));
+  }
+  return pairs;
+}
+
+LogicalResult shardc::interpreter::expectAll(ModuleOp program, const NamedValues &values,
+                                             const NamedValues &wanted) {
+  llvm::StringSet<> names;
+  for (const NamedValue &value : values)
+    names.insert(value.name);
+  for (const NamedValue &value : wanted)
+    if (!names.contains(value.name))
+      return program.emitError() << "the program has no tensor '" << value.name << "'";
+  return success();
+}
+
+namespace {
+/// A placed program, held to one device.
+class PlacedRun {
+public:
+  PlacedRun(const OneDevice &one, ModuleOp placed, const Mesh &mesh, const CompareOptions &options)
+      : one(one), module(placed), options(options),
+        training(placed, mesh, {options.seed, options.inputs, options.handlers, options.checkReplicas}) {}
+
+  FailureOr<Comparison> compare() {
+    if (failed(run()))
+      return failure();
+    return std::move(comparison);
+  }
+
+private:
+  LogicalResult run();
+  bool isDone() const { return options.stopWhenOff && !comparison.passes(); }
+
+  /// `values` against those of one device with their names; `wanted` must be among them.
+  LogicalResult add(const std::string &what, const FailureOr<NamedValues> &values,
+                    const NamedValues &references, const NamedValues &wanted) {
+    if (failed(values) || failed(expectAll(module, *values, wanted)))
+      return failure();
+    FailureOr<Pairs> pairs = pairUp(module, *values, references);
+    if (failed(pairs))
+      return failure();
+    comparison.add(what, pairs->values, pairs->references);
+    return success();
+  }
+  LogicalResult addScalars(const FailureOr<NamedValues> &values, const NamedValues &references) {
+    if (failed(values))
+      return failure();
+    for (const NamedValue &value : *values) // each has a scale of its own
+      for (const NamedValue &reference : references)
+        if (reference.name == value.name)
+          comparison.add("scalar", {value}, {reference});
+    return expectAll(module, *values, references);
+  }
+  LogicalResult addState(const std::string &when, const Data &state, const OneDevice::State &reference) {
+    return failure(failed(add("weight" + when, training.namesOf(state, kindParameter), reference.weights,
+                              reference.weights)) ||
+                   failed(add("state" + when, training.namesOf(state, kindOptimizerState), reference.states,
+                              reference.states)));
+  }
+
+  const OneDevice &one;
+  ModuleOp module;
+  const CompareOptions &options;
+  Training training;
   Comparison comparison;
-  auto compareState = [&](const std::string &when, const Data &state, const OneDevice::State &reference) {
-    comparison.add("weight" + when, many.namesOf(state, kindParameter), reference.weights);
-    comparison.add("state" + when, many.namesOf(state, kindOptimizerState), reference.states);
-  };
-  auto isDone = [&] { return options.stopWhenOff && !comparison.passes(); };
+};
+} // namespace
 
-  FailureOr<Data> state = many.init();
-  if (failed(state))
+LogicalResult PlacedRun::run() {
+  FailureOr<Data> state = training.init();
+  if (failed(state) || failed(addState(" at the start", *state, one.initial)))
     return failure();
-  compareState(" at the start", *state, one.initial);
   if (isDone())
-    return comparison;
+    return success();
 
-  FailureOr<NamedValues> gradients = many.gradients(one.start);
-  if (failed(gradients))
+  state = training.stateOf({one.start.weights, one.start.states});
+  if (failed(state) || failed(add("gradient", training.gradients(*state), one.gradients, one.start.weights)))
     return failure();
-  comparison.add("gradient", *gradients, one.gradients);
   if (isDone())
-    return comparison;
+    return success();
 
-  state = one.start;
   for (auto [number, step] : llvm::enumerate(one.steps)) {
     NamedValues scalars;
-    state = many.step(static_cast<int64_t>(number), *state, scalars);
-    if (failed(state))
+    state = training.step(static_cast<int64_t>(number), *state, scalars);
+    if (failed(state) || failed(addScalars(scalars, step.scalars)))
       return failure();
-    for (auto [value, reference] : llvm::zip_equal(scalars, step.scalars))
-      comparison.add("scalar", {value}, {reference});
   }
-  if (!one.steps.empty())
-    compareState(" after " + std::to_string(one.steps.size()) + " steps", *state, one.steps.back().after);
-  if (isDone())
-    return comparison;
-
-  FailureOr<NamedValues> evaluated = many.evaluate(*state);
-  if (failed(evaluated))
+  if (!one.steps.empty() && failed(addState(" after " + std::to_string(one.steps.size()) + " steps", *state,
+                                            one.steps.back().after)))
     return failure();
-  for (auto [value, reference] : llvm::zip_equal(*evaluated, one.evaluated))
-    comparison.add("scalar", {value}, {reference});
-  return comparison;
+  return isDone() ? success() : addScalars(training.evaluate(*state), one.evaluated);
+}
+
+FailureOr<Comparison> shardc::interpreter::compareTraining(const OneDevice &one, ModuleOp placed,
+                                                           const Mesh &mesh, const CompareOptions &options) {
+  return PlacedRun(one, placed, mesh, options).compare();
 }

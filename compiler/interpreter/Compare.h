@@ -58,6 +58,16 @@ llvm::FailureOr<Comparison> compareTraining(mlir::ModuleOp global, mlir::ModuleO
 llvm::FailureOr<Comparison> compareTraining(const OneDevice &one, mlir::ModuleOp placed, const Mesh &mesh,
                                             const CompareOptions &options);
 
+/// What is compared with what: the values that bear a name of `references`, each with its reference and with
+/// the axes in that one's order. A value without a reference is an error, which blames `program`.
+struct Pairs {
+  NamedValues values, references;
+};
+llvm::FailureOr<Pairs> pairUp(mlir::ModuleOp program, const NamedValues &values,
+                              const NamedValues &references);
+/// Fails where none of the values bears the name of one of `wanted`.
+llvm::LogicalResult expectAll(mlir::ModuleOp program, const NamedValues &values, const NamedValues &wanted);
+
 /// `job.yaml:24:7`, or "".
 std::string placeOf(mlir::Location location);
 

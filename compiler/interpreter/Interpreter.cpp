@@ -75,7 +75,7 @@ Interpreter::Interpreter(ModuleOp module, Mesh mesh, Options options)
   });
 }
 
-FailureOr<Data> Interpreter::run(StringRef name, ArrayRef<Datum> arguments) {
+FailureOr<FuncOp> Interpreter::functionFor(StringRef name, ArrayRef<Datum> arguments) {
   if (!whyNot.empty())
     return module.emitError() << "the program does not fit the mesh: " << whyNot;
   auto function = dyn_cast_or_null<FuncOp>(functions.lookup(name));
@@ -84,38 +84,54 @@ FailureOr<Data> Interpreter::run(StringRef name, ArrayRef<Datum> arguments) {
   if (function.getBody().getNumArguments() != arguments.size())
     return function.emitError() << "@" << name << " has " << function.getBody().getNumArguments()
                                 << " arguments, given are " << arguments.size();
-  return runBlock(function.getBody().front(), arguments);
+  return function;
+}
+
+FailureOr<Data> Interpreter::run(StringRef name, ArrayRef<Datum> arguments) {
+  FailureOr<FuncOp> function = functionFor(name, arguments);
+  return failed(function) ? FailureOr<Data>(failure()) : runBlock(function->getBody().front(), arguments);
+}
+
+void Interpreter::enter(Block &block, ArrayRef<Datum> arguments) {
+  // A loop's body sees the values around it: scopes are searched from the innermost.
+  scopes.emplace_back();
+  for (auto [argument, datum] : llvm::zip(block.getArguments(), arguments))
+    scopes.back()[argument] = datum;
 }
 
 FailureOr<Data> Interpreter::runBlock(Block &block, ArrayRef<Datum> arguments) {
-  // A loop's body sees the values around it: scopes are searched from the innermost.
-  scopes.emplace_back();
+  enter(block, arguments);
   auto leave = llvm::make_scope_exit([&] { scopes.pop_back(); });
-  for (auto [argument, datum] : llvm::zip(block.getArguments(), arguments))
-    scopes.back()[argument] = datum;
-  auto valueOf = [&](Value value) -> const Datum & {
-    for (const Scope &scope : llvm::reverse(scopes))
-      if (auto found = scope.find(value); found != scope.end())
-        return found->second;
-    llvm_unreachable("verified IR defines a value before it is used");
-  };
-  auto operandsOf = [&](Operation &op) {
-    Data operands;
-    for (Value operand : op.getOperands())
-      operands.push_back(valueOf(operand));
-    return operands;
-  };
-  for (Operation &op : block.without_terminator()) {
-    FailureOr<Data> results = evaluate(&op, operandsOf(op));
-    if (failed(results))
+  for (Operation &op : block.without_terminator())
+    if (failed(runOp(&op)))
       return failure();
-    for (auto [value, datum] : llvm::zip(op.getResults(), *results)) {
-      if (failed(checkResult(value, datum)))
-        return failure();
-      scopes.back()[value] = std::move(datum);
-    }
+  return operandsOf(block.getTerminator());
+}
+
+LogicalResult Interpreter::runOp(Operation *op) {
+  FailureOr<Data> results = evaluate(op, operandsOf(op));
+  if (failed(results))
+    return failure();
+  for (auto [value, datum] : llvm::zip(op->getResults(), *results)) {
+    if (failed(checkResult(value, datum)))
+      return failure();
+    scopes.back()[value] = std::move(datum);
   }
-  return operandsOf(*block.getTerminator());
+  return success();
+}
+
+const Datum &Interpreter::valueOf(Value value) const {
+  for (const Scope &scope : llvm::reverse(scopes))
+    if (auto found = scope.find(value); found != scope.end())
+      return found->second;
+  llvm_unreachable("verified IR defines a value before it is used");
+}
+
+Data Interpreter::operandsOf(Operation *op) const {
+  Data operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(valueOf(operand));
+  return operands;
 }
 
 FailureOr<Data> Interpreter::evaluate(Operation *op, ArrayRef<Datum> operands) {

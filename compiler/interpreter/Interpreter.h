@@ -16,8 +16,12 @@
 
 #include "compiler/interpreter/Datum.h"
 #include "compiler/interpreter/Mesh.h"
+#include "compiler/interpreter/Turns.h"
+
+#include "dialects/nn/Nn.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 #include <functional>
@@ -70,6 +74,16 @@ public:
   /// Results of a function; arguments lie as its argument types say. A failure has been reported at the op.
   llvm::FailureOr<Data> run(llvm::StringRef function, llvm::ArrayRef<Datum> arguments);
 
+  /// The same piece by piece, for a program that is a stage of a pipeline: `resume` goes on until the
+  /// function has ended or waits for another stage, with which it shares `messages`.
+  llvm::LogicalResult begin(llvm::StringRef function, llvm::ArrayRef<Datum> arguments,
+                            Messages<Datum> &messages);
+  llvm::FailureOr<Turn> resume();
+  /// Of the function that was begun and has ended.
+  Data results();
+  /// A value in its body.
+  const Datum &valueOf(mlir::Value value) const;
+
   /// What a block's terminator is handed when its arguments are `arguments`: for handlers of ops with
   /// regions.
   llvm::FailureOr<Data> runBlock(mlir::Block &block, llvm::ArrayRef<Datum> arguments);
@@ -78,6 +92,12 @@ public:
   mlir::ModuleOp getModule() const { return module; }
 
 private:
+  llvm::FailureOr<nn::FuncOp> functionFor(llvm::StringRef name, llvm::ArrayRef<Datum> arguments);
+  void enter(mlir::Block &block, llvm::ArrayRef<Datum> arguments);
+  llvm::LogicalResult runOp(mlir::Operation *op);
+  Data operandsOf(mlir::Operation *op) const;
+  llvm::FailureOr<Turn> receiveFor(mlir::Operation *op);
+  llvm::FailureOr<Datum> received(mlir::Value value, const Datum &contents);
   llvm::FailureOr<Data> evaluate(mlir::Operation *op, llvm::ArrayRef<Datum> operands);
   llvm::FailureOr<Data> evaluateRankByRank(mlir::Operation *op, llvm::ArrayRef<Datum> operands);
   llvm::LogicalResult checkResult(mlir::Value value, Datum &datum);
@@ -90,6 +110,11 @@ private:
   llvm::StringMap<mlir::Operation *> functions;
   std::vector<Scope> scopes; // of the blocks being run, innermost last
   std::string whyNot;        // why the module's types can't lie on the mesh
+
+  // Of the function that was begun.
+  mlir::Operation *next = nullptr;
+  Messages<Datum> *messages = nullptr;
+  llvm::MapVector<mlir::Value, MessageId> awaited; // received, but not used yet
 };
 
 /// A datum of an integer or float scalar, the same on all ranks.

@@ -17,13 +17,12 @@ FailureOr<OneDevice> shardc::interpreter::trainOnOneDevice(ModuleOp global, uint
     return failure();
   OneDevice one;
   one.initial = stateOf(*state);
-  one.start = training.perturbed(*state, seed);
-  one.weights = training.namesOf(one.start, kindParameter);
-  FailureOr<NamedValues> gradients = training.gradients(one.start);
+  state = training.perturbed(*state, seed);
+  one.start = stateOf(*state);
+  FailureOr<NamedValues> gradients = training.gradients(*state);
   if (failed(gradients))
     return failure();
   one.gradients = std::move(*gradients);
-  state = one.start;
   for (int64_t number = 0; number < steps; ++number) {
     OneDevice::Step &step = one.steps.emplace_back();
     state = training.step(number, *state, step.scalars);

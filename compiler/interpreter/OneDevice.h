@@ -19,8 +19,7 @@ struct OneDevice {
   };
 
   State initial;         // what @init leaves
-  Data start;            // the same, each weight moved a little: where training starts here
-  NamedValues weights;   // of `start`
+  State start;           // the same, each weight moved a little: where training starts here
   NamedValues gradients; // of the first step, by Training::gradients
   std::vector<Step> steps;
   NamedValues evaluated; // after the last step, by Training::evaluate

@@ -2,9 +2,11 @@
 
 #include "compiler/interpreter/Training.h"
 
+#include "compiler/interpreter/DistHandlers.h"
 #include "compiler/interpreter/Distribute.h"
 
 #include "dialects/nn/EvaluateLoops.h"
+#include "dialects/pipe/Pipe.h"
 
 using namespace mlir;
 using namespace nn;
@@ -69,8 +71,11 @@ static Datum scalar(double value) {
 
 //===-- Training -----------------------------------------------------------===//
 
-Training::Training(ModuleOp module, Mesh mesh, Options options)
-    : module(module), options(options), interpreter(module, std::move(mesh), std::move(options)) {
+Training::Training(ModuleOp module, Mesh mesh, Options options) : module(module), options(options) {
+  for (ModuleOp stage : pipes::stagesOf(module)) {
+    Mesh own = stage == module || mesh.getAxes().empty() ? mesh : meshOf(dist::planOf(stage));
+    stages.push_back({stage, std::make_unique<Interpreter>(stage, std::move(own), options)});
+  }
   if (auto recipe = module->getAttrOfType<DictionaryAttr>("nn.recipe")) {
     if (auto value = recipe.getAs<IntegerAttr>("microbatches"))
       microbatches = value.getInt();
@@ -79,44 +84,100 @@ Training::Training(ModuleOp module, Mesh mesh, Options options)
   }
 }
 
-FailureOr<Data> Training::call(StringRef name, const Data &whole) {
-  FuncOp called = function(name);
-  if (!called)
-    return module.emitError() << "the program has no function @" << name;
-  if (called.getNumArguments() != whole.size())
-    return called.emitError() << "@" << name << " takes " << called.getNumArguments() << " arguments, not "
-                              << whole.size();
-  const Mesh &mesh = interpreter.getMesh();
-  Data arguments;
-  for (auto [datum, type] : llvm::zip(whole, called.getArgumentTypes()))
-    arguments.push_back(scatter(mesh, datum, type));
-  FailureOr<Data> results = interpreter.run(name, arguments);
-  if (failed(results))
+/// Calls the function of this name in each stage, with and to whole values.
+FailureOr<std::vector<Data>> Training::call(StringRef name, const std::vector<Data> &whole) {
+  Messages<Datum> messages;
+  for (auto [stage, own] : llvm::zip_equal(stages, whole)) {
+    FuncOp called = stage.function(name);
+    if (!called)
+      return stage.module.emitError() << "the program has no function @" << name;
+    if (called.getNumArguments() != own.size())
+      return called.emitError() << "@" << name << " takes " << called.getNumArguments() << " arguments, not "
+                                << own.size();
+    Data arguments;
+    for (auto [datum, type] : llvm::zip(own, called.getArgumentTypes()))
+      arguments.push_back(scatter(stage.mesh(), datum, type));
+    if (failed(stage.interpreter->begin(name, arguments, messages)))
+      return failure();
+  }
+  if (failed(runInTurn(stages.size(), [&](size_t stage) { return stages[stage].interpreter->resume(); })))
     return failure();
-  for (auto [datum, type] : llvm::zip(*results, called.getResultTypes()))
-    datum = gather(mesh, datum, type);
+  std::vector<Data> results;
+  for (Stage &stage : stages) {
+    Data &own = results.emplace_back(stage.interpreter->results());
+    for (auto [datum, type] : llvm::zip(own, stage.function(name).getResultTypes()))
+      datum = gather(stage.mesh(), datum, type);
+  }
   return results;
+}
+
+/// What each stage has of a state.
+std::vector<Data> Training::byStage(const Data &state) {
+  std::vector<Data> parts;
+  size_t next = 0;
+  for (Stage &stage : stages) {
+    FuncOp step = stage.function("step");
+    size_t count = stages.size() == 1 ? state.size() : step ? step.getNumArguments() - 1 : 0;
+    parts.emplace_back(state.begin() + next, state.begin() + next + count);
+    next += count;
+  }
+  return parts;
+}
+
+/// The weights and states among what an entry of a stage returns, in the order in which @step takes them:
+/// what bears the same attributes is the same. The numbers of the rest go to `others`.
+Data Training::stateAmong(Stage &stage, StringRef entry, const Data &results,
+                          SmallVectorImpl<unsigned> &others) {
+  FuncOp returning = stage.function(entry), step = stage.function("step");
+  llvm::DenseMap<Attribute, unsigned> numbers;
+  for (unsigned i = 0; i < returning.getNumResults(); ++i) {
+    DictionaryAttr attributes = returning.getResAttrs() ? returning.getResultAttrDict(i) : DictionaryAttr();
+    if (attributes && attributes.get(kindAttrName))
+      numbers[attributes] = i;
+    else
+      others.push_back(i);
+  }
+  Data state;
+  for (unsigned i = 1; i < step.getNumArguments(); ++i)
+    if (auto found = numbers.find(step.getArgAttrDict(i)); found != numbers.end())
+      state.push_back(results[found->second]);
+  return state;
 }
 
 FailureOr<Data> Training::init() {
-  return call("init", {});
+  FailureOr<std::vector<Data>> results = call("init", std::vector<Data>(stages.size()));
+  if (failed(results))
+    return failure();
+  Data state;
+  for (auto [stage, own] : llvm::zip(stages, *results)) {
+    SmallVector<unsigned> others;
+    llvm::append_range(state, stateAmong(stage, "init", own, others));
+  }
+  return state;
+}
+
+FailureOr<std::vector<Data>> Training::callStep(int64_t step, const Data &state) {
+  std::vector<Data> arguments = byStage(state);
+  for (Data &own : arguments)
+    own.insert(own.begin(), scalar(static_cast<double>(step)));
+  return call("step", arguments);
 }
 
 FailureOr<Data> Training::step(int64_t step, const Data &state, NamedValues &scalars) {
-  Data arguments = {scalar(static_cast<double>(step))};
-  llvm::append_range(arguments, state);
-  FailureOr<Data> results = call("step", arguments);
+  FailureOr<std::vector<Data>> results = callStep(step, state);
   if (failed(results))
     return failure();
-  FuncOp called = function("step");
+  Data after;
   const StringRef whats[] = {"loss", "grad_norm", "lr"};
-  for (auto [index, what] : llvm::enumerate(whats)) {
-    size_t position = state.size() + index;
-    flatten((what + " of step " + Twine(step)).str(), called.getLoc(), (*results)[position],
-            called.getResultTypes()[position], scalars);
+  for (auto [stage, own] : llvm::zip(stages, *results)) {
+    FuncOp called = stage.function("step");
+    SmallVector<unsigned> numbers;
+    llvm::append_range(after, stateAmong(stage, "step", own, numbers));
+    for (auto [what, number] : llvm::zip(whats, numbers))
+      flatten((what + " of step " + Twine(step)).str(), called.getLoc(), own[number],
+              called.getResultTypes()[number], scalars);
   }
-  results->resize(state.size());
-  return results;
+  return after;
 }
 
 /// Arguments of @micro with zero accumulators: what is not a weight, an input or a key starts at zero.
@@ -146,12 +207,56 @@ Data Training::inputsAndZeros(FuncOp micro, const Data &state, int64_t firstSamp
 }
 
 FailureOr<NamedValues> Training::gradients(const Data &state) {
-  FuncOp micro = function("micro");
+  if (stages.size() == 1)
+    return gradientsOfMicro(state);
+  if (failed(callStep(0, state)))
+    return failure();
+  NamedValues values;
+  for (Stage &stage : stages)
+    llvm::append_range(values, gradientsOfUpdates(stage));
+  return values;
+}
+
+/// The argument that a value is, perhaps moved between ranks; null where it is something else.
+static BlockArgument argumentBehind(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (op->getNumOperands() != 1)
+      return {};
+    value = op->getOperand(0);
+  }
+  return cast<BlockArgument>(value);
+}
+
+/// Of the step that the stage has run.
+NamedValues Training::gradientsOfUpdates(Stage &stage) {
+  NamedValues values;
+  FuncOp step = stage.function("step");
+  for (CallOp call : step.getBody().getOps<CallOp>()) {
+    FuncOp callee = stage.function(call.getCallee());
+    SmallVector<unsigned> gradients = argumentsOf(callee, {kindGradient}),
+                          weights = argumentsOf(callee, {kindParameter});
+    auto updated =
+        callee.getNumResults() == 0 ? StringAttr() : callee.getResultAttrOfType<StringAttr>(0, kindAttrName);
+    if (gradients.size() != 1 || weights.size() != 1 || !updated || updated.getValue() != kindParameter)
+      continue;
+    BlockArgument owner = argumentBehind(call.getOperand(weights[0]));
+    Value gradient = call.getOperand(gradients[0]);
+    if (owner)
+      flatten(nameOfArgument(step, owner.getArgNumber()), owner.getLoc(),
+              gather(stage.mesh(), stage.interpreter->valueOf(gradient), gradient.getType()),
+              gradient.getType(), values);
+  }
+  return values;
+}
+
+FailureOr<NamedValues> Training::gradientsOfMicro(const Data &state) {
+  Stage &only = stages.front();
+  FuncOp micro = only.function("micro");
   if (!micro)
     return module.emitError() << "the program has no function @micro";
   SmallVector<unsigned> accumulators = argumentsOf(micro, {kindGradient, kindAccumulator});
   SmallVector<unsigned> weights = argumentsOf(micro, {kindParameter});
-  const Mesh &mesh = interpreter.getMesh();
+  const Mesh &mesh = only.mesh();
   Data carried; // as the types say: partial, where the program leaves accumulators partial
   for (int64_t i = 0; i < microbatches; ++i) {
     Data whole = inputsAndZeros(micro, state, i * (globalBatchSize / microbatches)), arguments;
@@ -159,7 +264,7 @@ FailureOr<NamedValues> Training::gradients(const Data &state) {
       arguments.push_back(scatter(mesh, datum, type));
     for (auto [index, datum] : llvm::zip(accumulators, carried))
       arguments[index] = datum;
-    FailureOr<Data> results = interpreter.run("micro", arguments);
+    FailureOr<Data> results = only.interpreter->run("micro", arguments);
     if (failed(results))
       return failure();
     carried = std::move(*results);
@@ -176,35 +281,88 @@ FailureOr<NamedValues> Training::gradients(const Data &state) {
 }
 
 FailureOr<NamedValues> Training::evaluate(const Data &state) {
-  FuncOp eval = function("eval");
-  if (!eval)
-    return module.emitError() << "the program has no function @eval";
-  Data arguments = {scalar(0)};
-  SmallVector<unsigned> weights = argumentsOf(eval, {kindParameter});
-  arguments.insert(arguments.end(), state.begin(), state.begin() + weights.size());
-  FailureOr<Data> results = call("eval", arguments);
+  std::vector<Data> arguments = byStage(state);
+  for (auto [stage, own] : llvm::zip(stages, arguments)) {
+    FuncOp eval = stage.function("eval");
+    if (!eval)
+      return stage.module.emitError() << "the program has no function @eval";
+    own.resize(argumentsOf(eval, {kindParameter}).size()); // weights come first
+    own.insert(own.begin(), scalar(0));
+  }
+  FailureOr<std::vector<Data>> results = call("eval", arguments);
   if (failed(results))
     return failure();
   NamedValues values;
   const std::string names[] = {"eval loss", "eval count"};
-  for (auto [datum, type, what] : llvm::zip(*results, eval.getResultTypes(), names))
-    flatten(what, eval.getLoc(), datum, type, values);
+  for (auto [stage, own] : llvm::zip(stages, *results)) {
+    FuncOp eval = stage.function("eval");
+    for (auto [datum, type, what] : llvm::zip(own, eval.getResultTypes(), names))
+      flatten(what, eval.getLoc(), datum, type, values);
+  }
   return values;
+}
+
+//===-- states by name -----------------------------------------------------===//
+
+/// `m of h.0`, or for a weight its path.
+static std::string nameInState(FuncOp step, unsigned index) {
+  std::string name = nameOfArgument(step, index);
+  auto state = step.getArgAttrOfType<StringAttr>(index, stateAttrName);
+  return state ? state.str() + " of " + name : name;
 }
 
 NamedValues Training::namesOf(const Data &state, StringRef kind) {
   NamedValues values;
-  FuncOp called = function("step");
-  SmallVector<unsigned> weights = argumentsOf(called, {kindParameter});
-  SmallVector<unsigned> wanted = argumentsOf(called, {kind});
-  for (auto [position, index] : llvm::enumerate(wanted)) {
-    std::string name = nameOfArgument(called, weights[position % weights.size()]);
-    if (auto state = called.getArgAttrOfType<StringAttr>(index, stateAttrName))
-      name = state.str() + " of " + name;
-    flatten(name, called.getArgument(index).getLoc(), state[index - 1], called.getArgumentTypes()[index],
-            values);
+  for (auto [stage, own] : llvm::zip(stages, byStage(state))) {
+    FuncOp step = stage.function("step");
+    for (unsigned index : argumentsOf(step, {kind}))
+      flatten(nameInState(step, index), step.getArgument(index).getLoc(), own[index - 1],
+              step.getArgumentTypes()[index], values);
   }
   return values;
+}
+
+/// The value of `type` whose tensors bear these names; nothing where one is missing.
+static std::optional<Datum> named(const std::string &name, Type type,
+                                  const llvm::StringMap<const Shard *> &byName, std::string &missing) {
+  if (isa<NamedTensorType>(type)) {
+    if (const Shard *shard = byName.lookup(name))
+      return Datum::tensor({*shard});
+    missing = name;
+    return std::nullopt;
+  }
+  Data fields;
+  auto bundle = cast<BundleType>(type);
+  for (auto [fieldName, fieldType] : llvm::zip(bundle.getFields(), bundle.getTypes())) {
+    std::optional<Datum> field =
+        named(name.empty() ? fieldName.str() : name + "." + fieldName.str(), fieldType, byName, missing);
+    if (!field)
+      return std::nullopt;
+    fields.push_back(std::move(*field));
+  }
+  return Datum::bundle(std::move(fields));
+}
+
+FailureOr<Data> Training::stateOf(ArrayRef<NamedValues> values) {
+  llvm::StringMap<const Shard *> byName;
+  for (const NamedValues &list : values)
+    for (const NamedValue &value : list)
+      byName[value.name] = &value.value;
+  Data state;
+  for (Stage &stage : stages) {
+    FuncOp step = stage.function("step");
+    if (!step)
+      return stage.module.emitError() << "the program has no function @step";
+    for (unsigned index = 1; index < step.getNumArguments(); ++index) {
+      std::string missing;
+      std::optional<Datum> datum =
+          named(nameInState(step, index), step.getArgumentTypes()[index], byName, missing);
+      if (!datum)
+        return step.emitError() << "there is no value for '" << missing << "'";
+      state.push_back(std::move(*datum));
+    }
+  }
+  return state;
 }
 
 /// Multiplies by 0.8 .. 1.2 and adds up to 0.1 either way.
@@ -228,7 +386,12 @@ static Datum perturb(const Datum &datum, uint64_t &seed) {
 
 Data Training::perturbed(const Data &state, uint64_t seed) {
   Data moved = state;
-  for (unsigned index : argumentsOf(function("step"), {kindParameter}))
-    moved[index - 1] = perturb(state[index - 1], seed);
+  size_t first = 0;
+  for (Stage &stage : stages) {
+    FuncOp step = stage.function("step");
+    for (unsigned index : argumentsOf(step, {kindParameter}))
+      moved[first + index - 1] = perturb(state[first + index - 1], seed);
+    first += step.getNumArguments() - 1;
+  }
   return moved;
 }

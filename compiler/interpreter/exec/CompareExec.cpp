@@ -2,7 +2,7 @@
 
 #include "compiler/interpreter/exec/CompareExec.h"
 
-#include "dialects/nn/EvaluateLoops.h"
+#include "compiler/interpreter/exec/ExecStages.h"
 
 using namespace mlir;
 using namespace shardc::interpreter;
@@ -12,9 +12,7 @@ namespace {
 class Judgement {
 public:
   Judgement(const OneDevice &one, ModuleOp exec, const CompareOptions &options)
-      : one(one), options(options), module(exec), program(exec, options.seed) {
-    program.setInputs(options.inputs);
-  }
+      : one(one), options(options), module(exec), programs(exec, options.seed, options.inputs) {}
 
   FailureOr<Comparison> compare();
 
@@ -24,48 +22,30 @@ private:
   LogicalResult compareGradients();
   LogicalResult compareScalars(ArrayRef<StringRef> kinds, const NamedValues &references);
   LogicalResult compareStep(size_t number);
+  LogicalResult writeWeights();
   bool isDone() const { return options.stopWhenOff && !comparison.passes(); }
 
   const OneDevice &one;
   const CompareOptions &options;
   ModuleOp module;
-  ExecInterpreter program;
+  ExecStages programs;
   Comparison comparison;
 };
-
-/// `value` with the axes in the order that `reference` has: exec-layout chose another one.
-NamedValue arrangedLike(const NamedValue &reference, const NamedValue &value) {
-  NamedValue arranged = value;
-  arranged.value = reference.value;
-  arranged.value.values = nn::arrange(value.value, nn::nestOf(reference.value));
-  return arranged;
-}
-
-/// The values of `names`, in their order.
-FailureOr<NamedValues> inOrderOf(ModuleOp module, const NamedValues &names, const NamedValues &values) {
-  llvm::StringMap<const NamedValue *> byName;
-  for (const NamedValue &value : values)
-    byName[value.name] = &value;
-  NamedValues ordered;
-  for (const NamedValue &name : names) {
-    const NamedValue *value = byName.lookup(name.name);
-    if (!value)
-      return module.emitError() << "the exec program has no tensor '" << name.name << "'", failure();
-    ordered.push_back(arrangedLike(name, *value));
-  }
-  return ordered;
-}
 
 } // namespace
 
 LogicalResult Judgement::compareKind(const std::string &what, StringRef kind, const NamedValues &references) {
-  FailureOr<NamedValues> values = program.tensors(kind);
-  if (failed(values))
+  NamedValues values;
+  for (ExecInterpreter &program : programs) {
+    FailureOr<NamedValues> own = program.tensors(kind);
+    if (failed(own))
+      return failure();
+    llvm::append_range(values, *own);
+  }
+  FailureOr<Pairs> pairs = pairUp(module, values, references);
+  if (failed(pairs) || failed(expectAll(module, values, references)))
     return failure();
-  FailureOr<NamedValues> ordered = inOrderOf(module, references, *values);
-  if (failed(ordered))
-    return failure();
-  comparison.add(what, *ordered, references);
+  comparison.add(what, pairs->values, pairs->references);
   return success();
 }
 
@@ -76,43 +56,44 @@ LogicalResult Judgement::compareState(const std::string &when, const OneDevice::
 
 /// A gradient that the program has no use for after its last sum is not kept.
 LogicalResult Judgement::compareGradients() {
-  llvm::StringMap<const NamedValue *> byName;
-  for (const NamedValue &reference : one.gradients)
-    byName[reference.name] = &reference;
-  for (auto global : module.getOps<exec::GlobalOp>()) {
-    if (global.getKind() != nn::kindGradient || !program.isWritten(global))
-      continue;
-    FailureOr<NamedValues> values = program.tensorsOf(global);
-    if (failed(values))
-      return failure();
-    NamedValues wanted;
-    for (NamedValue &value : *values) {
-      const NamedValue *reference = byName.lookup(value.name);
-      if (!reference)
-        return global.emitOpError() << "has a gradient of '" << value.name << "', which is no weight";
-      value = arrangedLike(*reference, value);
-      wanted.push_back(*reference);
+  for (ExecInterpreter &program : programs)
+    for (auto global : program.getModule().getOps<exec::GlobalOp>()) {
+      if (global.getKind() != nn::kindGradient || !program.isWritten(global))
+        continue;
+      FailureOr<NamedValues> values = program.tensorsOf(global);
+      if (failed(values))
+        return failure();
+      FailureOr<Pairs> pairs = pairUp(module, *values, one.gradients);
+      if (failed(pairs))
+        return failure();
+      comparison.add("gradient", pairs->values, pairs->references);
     }
-    comparison.add("gradient", *values, wanted);
-  }
   return success();
 }
 
 LogicalResult Judgement::compareScalars(ArrayRef<StringRef> kinds, const NamedValues &references) {
-  for (auto [kind, reference] : llvm::zip_equal(kinds, references)) {
-    FailureOr<double> value = program.scalar(kind);
-    if (failed(value))
+  for (ExecInterpreter &program : programs)
+    for (auto [kind, reference] : llvm::zip_equal(kinds, references)) {
+      FailureOr<double> value = program.scalar(kind);
+      if (failed(value))
+        return failure();
+      NamedValue own = reference;
+      own.value.set({*value});
+      comparison.add("scalar", {own}, {reference});
+    }
+  return success();
+}
+
+LogicalResult Judgement::writeWeights() {
+  for (ExecInterpreter &program : programs)
+    if (failed(program.writeTensors(nn::kindParameter, one.start.weights)))
       return failure();
-    NamedValue own = reference;
-    own.value.set({*value});
-    comparison.add("scalar", {own}, {reference});
-  }
   return success();
 }
 
 LogicalResult Judgement::compareStep(size_t number) {
   const OneDevice::Step &reference = one.steps[number];
-  if (failed(program.run("step", static_cast<int64_t>(number))) ||
+  if (failed(programs.run("step", static_cast<int64_t>(number))) ||
       failed(compareScalars({"loss", "grad_norm", "learning_rate"}, reference.scalars)))
     return failure();
   std::string when = number == 0 ? " after 1 step" : " after " + std::to_string(number + 1) + " steps";
@@ -122,13 +103,13 @@ LogicalResult Judgement::compareStep(size_t number) {
 }
 
 FailureOr<Comparison> Judgement::compare() {
-  if (failed(program.run("init")) || failed(compareState(" at the start", one.initial)) ||
-      failed(program.writeTensors(nn::kindParameter, one.weights)))
+  if (failed(programs.run("init")) || failed(compareState(" at the start", one.initial)) ||
+      failed(writeWeights()))
     return failure();
   for (size_t number = 0; number < one.steps.size() && !isDone(); ++number)
     if (failed(compareStep(number)))
       return failure();
-  if (!isDone() && (failed(program.run("eval")) || failed(compareScalars({"loss", "count"}, one.evaluated))))
+  if (!isDone() && (failed(programs.run("eval")) || failed(compareScalars({"loss", "count"}, one.evaluated))))
     return failure();
   return std::move(comparison);
 }

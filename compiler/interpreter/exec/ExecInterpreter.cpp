@@ -63,8 +63,8 @@ static Mesh meshOf(ModuleOp module) {
   return Mesh(std::move(axes));
 }
 
-ExecInterpreter::ExecInterpreter(ModuleOp module, uint64_t seed)
-    : module(module), machine(meshOf(module), seed) {}
+ExecInterpreter::ExecInterpreter(ModuleOp module, uint64_t seed, int64_t stage)
+    : module(module), machine(meshOf(module), seed), stage(stage) {}
 
 LogicalResult ExecInterpreter::prepare() {
   if (std::exchange(isPrepared, true))
@@ -75,8 +75,15 @@ LogicalResult ExecInterpreter::prepare() {
 }
 
 LogicalResult ExecInterpreter::run(StringRef name, int64_t step) {
-  auto entry = module.lookupSymbol<FuncOp>(name);
-  if (!entry || !entry.getEntry())
+  Messages<Parcel> none;
+  if (failed(begin(name, step, none)))
+    return failure();
+  return runInTurn(1, [&](size_t) { return resume(); });
+}
+
+LogicalResult ExecInterpreter::begin(StringRef name, int64_t step, Messages<Parcel> &shared) {
+  auto function = module.lookupSymbol<FuncOp>(name);
+  if (!function || !function.getEntry())
     return module.emitError() << "the program has no entry @" << name;
   if (failed(prepare()))
     return failure();
@@ -89,7 +96,12 @@ LogicalResult ExecInterpreter::run(StringRef name, int64_t step) {
   std::optional<int64_t> base;
   if (auto frame = module->getAttrOfType<IntegerAttr>(frameBaseAttrName))
     base = frame.getInt();
-  return call(entry, base, Scope());
+  entry.emplace(
+      Activation{lifetimes[function], base, static_cast<int64_t>(function.getFrame().value_or(0)), Scope()});
+  next = &function.getBody().front().front();
+  behindBefore = behind;
+  messages = &shared;
+  return success();
 }
 
 LogicalResult ExecInterpreter::call(FuncOp function, std::optional<int64_t> frame, Scope arguments) {
@@ -101,14 +113,20 @@ LogicalResult ExecInterpreter::call(FuncOp function, std::optional<int64_t> fram
 LogicalResult ExecInterpreter::runBlock(Activation &activation, Block &block) {
   int64_t mark = behind;
   auto release = llvm::make_scope_exit([&] { behind = mark; });
-  for (Operation &op : block.without_terminator()) {
-    if (failed(runOp(activation, &op)))
+  for (Operation &op : block.without_terminator())
+    if (failed(runAndEnd(activation, &op)))
       return failure();
-    if (auto ended = activation.lifetimes.find(&op); ended != activation.lifetimes.end())
-      for (BufferOp buffer : ended->second)
-        if (failed(machine.memory.end(&op, activation.scope[buffer.getResult()].pointer.life)))
-          return failure();
-  }
+  return success();
+}
+
+/// Runs an op, and ends the lives of what it is the last to use.
+LogicalResult ExecInterpreter::runAndEnd(Activation &activation, Operation *op) {
+  if (failed(runOp(activation, op)))
+    return failure();
+  if (auto ended = activation.lifetimes.find(op); ended != activation.lifetimes.end())
+    for (BufferOp buffer : ended->second)
+      if (failed(machine.memory.end(op, activation.scope[buffer.getResult()].pointer.life)))
+        return failure();
   return success();
 }
 
@@ -154,6 +172,8 @@ LogicalResult ExecInterpreter::runOp(Activation &activation, Operation *op) {
         scope[collective.getToken()].transfer = *transfer;
         return success();
       })
+      .Case([&](SendOp send) { return runSend(activation, send); })
+      .Case([&](ReceiveOp receive) { return runReceive(activation, receive); })
       .Case([&](WaitOp wait) -> LogicalResult {
         for (Value token : wait.getTokens()) {
           Started transfer = std::exchange(scope[token].transfer, nullptr);

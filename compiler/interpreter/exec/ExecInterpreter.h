@@ -16,6 +16,7 @@
 #pragma once
 
 #include "compiler/interpreter/Training.h"
+#include "compiler/interpreter/Turns.h"
 #include "compiler/interpreter/exec/Lifetimes.h"
 #include "compiler/interpreter/exec/Machine.h"
 
@@ -23,15 +24,28 @@
 
 namespace shardc::interpreter {
 
+/// What each rank sends to the rank of another stage at its place.
+struct Parcel {
+  exec::BufferType type;
+  std::vector<Image> images; // by rank
+};
+
 class ExecInterpreter {
 public:
-  ExecInterpreter(mlir::ModuleOp module, uint64_t seed);
+  /// `stage` numbers the program where it is one of several.
+  ExecInterpreter(mlir::ModuleOp module, uint64_t seed, int64_t stage = 0);
 
   void setInputs(Inputs newInputs) { inputs = std::move(newInputs); }
+  mlir::ModuleOp getModule() const { return module; }
 
   /// Runs an entry as the runtime does: @step with the step's number, its first sample and all its inputs,
   /// @eval with the inputs of its first slot. A failure has been reported at the op.
   llvm::LogicalResult run(llvm::StringRef entry, int64_t step = 0);
+
+  /// The same piece by piece: `resume` goes on until the entry has ended or waits for another stage, with
+  /// which it shares `messages`.
+  llvm::LogicalResult begin(llvm::StringRef entry, int64_t step, Messages<Parcel> &messages);
+  llvm::FailureOr<Turn> resume();
 
   /// The whole tensors of all globals of one kind (`parameter`, `gradient`, `optimizer_state`), under the
   /// names that Training gives them; replicas must agree.
@@ -65,11 +79,15 @@ private:
   llvm::LogicalResult prepare();
   llvm::LogicalResult call(exec::FuncOp function, std::optional<int64_t> frame, Scope arguments);
   llvm::LogicalResult runBlock(Activation &activation, mlir::Block &block);
+  llvm::LogicalResult runAndEnd(Activation &activation, mlir::Operation *op);
   llvm::LogicalResult runOp(Activation &activation, mlir::Operation *op);
   llvm::LogicalResult runCall(Activation &activation, exec::CallOp op);
   llvm::LogicalResult startCall(Activation &activation, exec::CallOp op, std::optional<int64_t> frame,
                                 int64_t frameBytes);
   llvm::LogicalResult runLoop(Activation &activation, exec::LoopOp op);
+  llvm::LogicalResult runSend(Activation &activation, exec::SendOp op);
+  llvm::LogicalResult runReceive(Activation &activation, exec::ReceiveOp op);
+  llvm::FailureOr<Turn> awaitMessage(Activation &activation, exec::WaitOp op);
   llvm::LogicalResult runBuffer(Activation &activation, exec::BufferOp op);
   llvm::LogicalResult runView(Activation &activation, exec::ViewOp op);
   llvm::LogicalResult runInput(Activation &activation, exec::InputOp op);
@@ -91,6 +109,13 @@ private:
   llvm::StringMap<Handle> globals;
   llvm::DenseMap<mlir::Operation *, Lifetimes> lifetimes;
   int64_t behind = 0; // the first address that nobody has
+
+  int64_t stage;
+  // Of the entry that was begun.
+  std::optional<Activation> entry;
+  mlir::Operation *next = nullptr;
+  int64_t behindBefore = 0;
+  Messages<Parcel> *messages = nullptr;
 };
 
 /// The handle of a buffer or struct that begins at an address.

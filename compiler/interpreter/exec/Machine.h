@@ -21,7 +21,7 @@ namespace shardc::interpreter {
 struct Transfer;
 
 /// What an SSA value is while the program runs: a pointer, a struct of them, a random key on each rank, or a
-/// collective under way.
+/// movement under way.
 struct Handle {
   Pointer pointer;
   std::vector<Handle> fields;

@@ -74,7 +74,7 @@ LogicalResult Memory::end(Operation *op, LifeId id) {
     for (std::vector<Cell> &arena : cells) {
       if (arena[cell].lent || arena[cell].state == State::arriving) {
         InFlightDiagnostic error = op->emitOpError() << "is the last use of '" << life.name
-                                                     << "' while a collective on it is under way";
+                                                     << "' while a movement of it is under way";
         error.attachNote(life.place) << "the life of '" << life.name << "' began here";
         return error;
       }
@@ -99,7 +99,7 @@ LogicalResult Memory::complainOfRead(const Element &element, int64_t offset) {
     return error << (owner ? "whose bytes are those of '" + lifeOf(owner).name + "' now"
                            : "whose life has ended");
   if (cells[element.rank][cell].state == State::arriving)
-    return error << "which a collective under way has not delivered";
+    return error << "which a movement under way has not delivered";
   const Life &life = lifeOf(owner);
   error << "which was not written";
   error.attachNote(life.place) << "the life of '" << life.name << "' began here";
@@ -113,8 +113,8 @@ LogicalResult Memory::complainOfWrite(const Element &element, int64_t offset) {
   if (owner != element.pointer.life)
     return error << (owner ? "whose bytes are those of '" + lifeOf(owner).name + "' now"
                            : "whose life has ended");
-  return error << (cells[element.rank][cell].lent ? "which a collective under way reads"
-                                                  : "which a collective under way writes");
+  return error << (cells[element.rank][cell].lent ? "which a movement under way reads"
+                                                  : "which a movement under way writes");
 }
 
 //===-- elements -----------------------------------------------------------===//

@@ -6,8 +6,9 @@
 //   free  --begin-->  unwritten  --write-->  written  --end-->  free
 //
 // A stretch of bytes belongs to one life at a time: a global's, or a buffer's from exec.buffer to its last
-// use. Only what was written in this life can be read. While a collective is under way its result is
-// `arriving`, which can be neither read nor written, and its operand `lent`, which can't be written.
+// use. Only what was written in this life can be read. While a collective, call or message is under way its
+// result is `arriving`, which can be neither read nor written, and its operand `lent`, which can't be
+// written.
 //
 // Lives begin and end on all ranks together, at the same addresses; values and states are each rank's.
 //
@@ -74,7 +75,7 @@ public:
   };
   llvm::FailureOr<double> readElement(const Element &element, int64_t offset);
   llvm::LogicalResult writeElement(const Element &element, int64_t offset, double value);
-  /// While a collective is under way: of its operand, and of its result.
+  /// While a movement is under way: of its operand, and of its result.
   llvm::LogicalResult lend(const Element &element, int64_t offset);
   void takeBack(const Element &element, int64_t offset);
   llvm::LogicalResult expect(const Element &element, int64_t offset);
@@ -85,7 +86,7 @@ private:
   struct Cell {
     double value = std::numeric_limits<double>::quiet_NaN();
     State state = State::free;
-    uint8_t lent = 0; // to so many collectives
+    uint8_t lent = 0; // to so many movements
   };
   struct Life {
     std::string name;

@@ -1,4 +1,4 @@
-//===- Transfer.cpp - what a collective moves between arenas --------------===//
+//===- Transfer.cpp - what is under way between arenas ---------------------===//
 
 #include "compiler/interpreter/exec/Transfer.h"
 
@@ -150,6 +150,40 @@ FailureOr<Started> shardc::interpreter::start(Machine &machine, const Scope &sco
       return failure();
   }
   return transfer;
+}
+
+/// A transfer of one whole buffer, which `hold` takes.
+static FailureOr<Started> startWhole(Machine &machine, const Scope &scope, Operation *op, Value buffer,
+                                     bool isWritten) {
+  auto type = cast<BufferType>(buffer.getType());
+  Transfer::Side side = sideOf(scope.find(buffer)->second.pointer, type, machine.numRanks());
+  for (int64_t rank = 0; rank < machine.numRanks(); ++rank)
+    forEachElement(type, [&](int64_t offset) {
+      if (isWritten)
+        side.written[rank].push_back({offset, 0});
+      else
+        side.lent[rank].push_back(offset);
+      return true;
+    });
+  if (failed(hold(machine, op, side)))
+    return failure();
+  auto transfer = std::make_shared<Transfer>();
+  transfer->op = op;
+  transfer->sides.push_back(std::move(side));
+  return transfer;
+}
+
+FailureOr<Started> shardc::interpreter::start(Machine &machine, const Scope &scope, SendOp op) {
+  return startWhole(machine, scope, op, op.getBuffer(), false);
+}
+FailureOr<Started> shardc::interpreter::start(Machine &machine, const Scope &scope, ReceiveOp op) {
+  return startWhole(machine, scope, op, op.getBuffer(), true);
+}
+
+void shardc::interpreter::deliver(Transfer &transfer, ArrayRef<Image> images) {
+  for (auto [written, image] : llvm::zip_equal(transfer.sides[0].written, images))
+    for (auto &[offset, value] : written)
+      value = image[offset];
 }
 
 LogicalResult shardc::interpreter::finish(Machine &machine, Transfer &transfer) {

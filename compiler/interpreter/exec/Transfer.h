@@ -1,11 +1,12 @@
-//===- Transfer.h - what a collective moves between arenas ----------------===//
+//===- Transfer.h - what is under way between arenas -----------------------===//
 #pragma once
 
 #include "compiler/interpreter/exec/Machine.h"
 
 namespace shardc::interpreter {
 
-/// A collective or call that has started: the elements that it writes on each rank, and those that it reads.
+/// A collective, call or message that has started: the elements that it writes on each rank, and those that
+/// it reads.
 struct Transfer {
   struct Side {
     Pointer pointer;
@@ -24,6 +25,12 @@ llvm::FailureOr<Started> start(Machine &machine, const Scope &scope, exec::Colle
 
 /// Of a call that has run: what it has written arrives only now, what it has read is lent until then.
 llvm::FailureOr<Started> start(Machine &machine, const Scope &scope, exec::CallOp op);
+
+/// Of a message: its buffer is lent until the wait.
+llvm::FailureOr<Started> start(Machine &machine, const Scope &scope, exec::SendOp op);
+/// Its buffer awaits what `deliver` says has come.
+llvm::FailureOr<Started> start(Machine &machine, const Scope &scope, exec::ReceiveOp op);
+void deliver(Transfer &transfer, llvm::ArrayRef<Image> images);
 
 llvm::LogicalResult finish(Machine &machine, Transfer &transfer);
 

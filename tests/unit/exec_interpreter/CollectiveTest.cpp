@@ -110,20 +110,20 @@ TEST(Collective, asyncRefusesWritesOfTheOperand) {
       %0 = arith.constant 0.0 : f32
       exec.yield %0 : f32
     })")
-          .find("'exec.kernel' op writes element [n=0] of 'x' on rank 0, which a collective under way reads"),
+          .find("'exec.kernel' op writes element [n=0] of 'x' on rank 0, which a movement under way reads"),
       std::string::npos);
 }
 
 TEST(Collective, asyncRefusesTouchingTheResult) {
   EXPECT_NE(outcome("exec.copy %y -> %z loops [n=4: 1, 1] : !exec.buffer<f32[n=4]>, !exec.buffer<f32[n=4]>")
-                .find("'exec.copy' op reads element [n=0] of 'y' on rank 0, which a collective under way has "
+                .find("'exec.copy' op reads element [n=0] of 'y' on rank 0, which a movement under way has "
                       "not delivered"),
             std::string::npos);
   EXPECT_NE(
       outcome("exec.copy %z -> %y loops [n=4: 1, 1] : !exec.buffer<f32[n=4]>, !exec.buffer<f32[n=4]>", true)
           .find("'exec.copy' op reads element [n=0] of 'z' on rank 0, which was not written"),
       std::string::npos);
-  EXPECT_NE(outcome("", /*waits=*/false).find("which a collective under way has not delivered"),
+  EXPECT_NE(outcome("", /*waits=*/false).find("which a movement under way has not delivered"),
             std::string::npos);
 }
 
@@ -151,7 +151,7 @@ TEST(Collective, startedCallsArriveAtTheWait) {
     %h = exec.buffer : !exec.buffer<f32[n=2]>
     exec.copy %x -> %h loops [n=2: 1, 1] : !exec.buffer<f32[n=2]>, !exec.buffer<f32[n=2]>)"),
             "gathered");
-  EXPECT_NE(outcomeOfCall("", /*waits=*/false).find("which a collective under way has not delivered"),
+  EXPECT_NE(outcomeOfCall("", /*waits=*/false).find("which a movement under way has not delivered"),
             std::string::npos);
   EXPECT_NE(
       outcomeOfCall(R"(
@@ -159,7 +159,7 @@ TEST(Collective, startedCallsArriveAtTheWait) {
       %0 = arith.constant 0.0 : f32
       exec.yield %0 : f32
     })")
-          .find("'exec.kernel' op writes element [n=0] of 'x' on rank 0, which a collective under way reads"),
+          .find("'exec.kernel' op writes element [n=0] of 'x' on rank 0, which a movement under way reads"),
       std::string::npos);
 }
 

@@ -3,6 +3,7 @@
 #include "tests/unit/interpreter/Support.h"
 
 #include "dialects/dist/Dist.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -13,7 +14,8 @@ using namespace shardc;
 using namespace shardc::interpreter;
 
 test::Program::Program(const std::string &text) {
-  context.loadDialect<NnDialect, dist::DistDialect, arith::ArithDialect, math::MathDialect>();
+  context.loadDialect<NnDialect, dist::DistDialect, pipes::PipeDialect, arith::ArithDialect,
+                      math::MathDialect>();
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
     llvm::raw_string_ostream(errors) << diagnostic << "\n";
     return success();
