@@ -7,6 +7,8 @@
 //   all_reduce 2 (n-1)/n of the buffer     all_gather, reduce_scatter (n-1)/n of the whole     all_to_all
 //   (n-1)/n of the part
 //
+// A message to another stage of the pipeline is a `send` of its buffer, over the pipeline's mesh axis.
+//
 // (Patarasu & Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", 2009).
 //
 //===----------------------------------------------------------------------===//
@@ -14,6 +16,7 @@
 #include "compiler/analysis/Communication.h"
 
 #include "dialects/exec/Exec.h"
+#include "dialects/pipe/Pipe.h"
 
 #include <map>
 
@@ -80,6 +83,11 @@ private:
     return key;
   }
 
+  static Key keyOf(SendOp op) {
+    pipes::StageAttr stage = pipes::stageOf(op);
+    return {"send", {stage ? stage.getAxis().str() : ""}};
+  }
+
   void add(Region &region, double times, Totals &totals) {
     for (Operation &op : region.front()) {
       if (auto call = dyn_cast<CallOp>(op); call && !call.getToken()) {
@@ -93,6 +101,13 @@ private:
         else if (isa<CollectiveOp>(first))
           totals[keyOf(cast<CollectiveOp>(first))].add(
               {.meetings = 1, .ahead = isAhead(first, wait) ? 1.0 : 0.0}, times, false);
+      } else if (auto send = dyn_cast<SendOp>(op)) {
+        auto wait = send.getToken().use_empty() ? WaitOp() : dyn_cast<WaitOp>(*send.getToken().user_begin());
+        totals[keyOf(send)].add({.count = 1,
+                                 .meetings = 1,
+                                 .ahead = wait && isAhead(send, wait) ? 1.0 : 0.0,
+                                 .bytes = bytesOfBuffer(send.getBufferType())},
+                                times, false);
       } else if (auto collective = dyn_cast<CollectiveOp>(op)) {
         int64_t ranks = 1;
         for (StringAttr axis : collective.getMesh().getAsRange<StringAttr>())

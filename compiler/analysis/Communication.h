@@ -8,12 +8,12 @@
 
 namespace shardc {
 
-/// All collectives of one kind over the same mesh axes.
+/// All collectives of one kind over the same mesh axes, or all messages to other stages.
 struct Movement {
-  std::string kind;                  ///< all_reduce, all_gather, ...
+  std::string kind;                  ///< all_reduce, all_gather, ..., send
   std::vector<std::string> meshAxes; ///< in mesh order
   int64_t count = 0;                 ///< tensors moved in one run of the function, loops unrolled
-  int64_t meetings = 0;              ///< of the group: one for each bucket
+  int64_t meetings = 0;              ///< of the group: one for each bucket, or message
   int64_t ahead = 0;                 ///< meetings of what is under way while something computes
   double bytes = 0;                  ///< that one rank sends, by the ring algorithms of the field
 };

@@ -3,6 +3,7 @@
 #include "compiler/analysis/Communication.h"
 
 #include "dialects/exec/Exec.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -15,7 +16,7 @@ namespace {
 
 std::map<std::string, Movement> movementsIn(const char *text) {
   MLIRContext context;
-  context.loadDialect<exec::ExecDialect>();
+  context.loadDialect<exec::ExecDialect, pipes::PipeDialect>();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
   std::map<std::string, Movement> found;
   if (module)
@@ -94,6 +95,34 @@ module attributes {exec.mesh = #exec.mesh<a=2>} {
   EXPECT_EQ(found["all_gather"].ahead, 1);
   EXPECT_EQ(found["all_reduce"].meetings, 2);
   EXPECT_EQ(found["all_reduce"].ahead, 1);
+}
+
+// One of the two messages is under way while something is computed. Each is 128 floats; the receiver sends
+// nothing.
+TEST(Communication, CountsMessagesToOtherStages) {
+  auto found = movementsIn(R"(
+!x = !exec.buffer<f32[n=128]>
+module attributes {exec.mesh = #exec.mesh<dp=2>, pipe.stage = #pipe.stage<1 of 4 over "pp", mesh = [dp = 2, pp = 4]>} {
+  exec.global @x "x" : !x
+  exec.func @step() entry {
+    %x = exec.address @x : !x
+    %y = exec.buffer : !x
+    %0 = exec.receive %y from 0 message 0 : !x async !exec.token
+    exec.wait %0
+    %1 = exec.send %x to 2 message 0 : !x async !exec.token
+    exec.copy %x -> %y loops [n=128: 1, 1] : !x, !x
+    exec.wait %1
+    %2 = exec.send %x to 0 message 0 : !x async !exec.token
+    exec.wait %2
+  }
+})");
+  ASSERT_EQ(found.size(), 1u);
+  const Movement &sends = found["send"];
+  EXPECT_EQ(sends.meshAxes, (std::vector<std::string>{"pp"}));
+  EXPECT_EQ(sends.count, 2);
+  EXPECT_EQ(sends.meetings, 2);
+  EXPECT_EQ(sends.ahead, 1);
+  EXPECT_EQ(sends.bytes, 2 * 512);
 }
 
 } // namespace
