@@ -4,6 +4,7 @@
 #include "dialects/nn/FileNames.h"
 #include "dialects/nn/Nn.h"
 #include "dialects/nn/Padding.h"
+#include "dialects/pipe/Pipe.h"
 
 #include <fmt/format.h>
 
@@ -150,7 +151,7 @@ FailureOr<std::vector<Parameter>> parametersOf(Program &program) {
     for (const Field &field : fields) {
       Parameter parameter;
       parameter.name = field.fileName;
-      parameter.isCopy = global->hasAttr("pipe.copy");
+      parameter.isCopy = global->hasAttr(pipes::copyAttrName);
       if (ties)
         for (NamedAttribute tie : ties)
           if (cast<StringAttr>(tie.getValue()).getValue() == field.fileName)

@@ -1,6 +1,7 @@
 //===- Shared.cpp - what the files of one package have in common -----------===//
 
 #include "compiler/codegen/Shared.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/IR/Location.h"
 #include "llvm/Support/Path.h"
@@ -74,12 +75,17 @@ Bundles::Bundle Bundles::define(exec::StructType type) {
 Shared::Shared(ModuleOp module, const Recipe &recipe)
     : module(module), recipe(recipe), target(TargetText::of(recipe.target)), programs(module),
       mesh(module->getAttrOfType<exec::MeshAttr>(exec::meshAttrName)) {
-  if (!programs.arePipelined())
+  pipes::StageAttr stage = pipes::stageOf(programs.all.front()->module);
+  if (!stage)
     return;
-  auto own = programs.all.front()->module->getAttrOfType<exec::MeshAttr>(exec::meshAttrName);
-  for (StringAttr axis : mesh.getNames())
-    if (!own || !llvm::is_contained(own.getNames(), axis))
-      pipelineAxis = axis;
+  llvm::SmallVector<StringAttr> names;
+  llvm::SmallVector<int64_t> sizes;
+  for (dist::MeshAxisAttr axis : stage.getMesh()) {
+    names.push_back(axis.getName());
+    sizes.push_back(axis.getSize());
+  }
+  mesh = exec::MeshAttr::get(module.getContext(), names, sizes);
+  pipelineAxis = stage.getAxis();
 }
 
 std::string Shared::group(ArrayAttr axes) {

@@ -1,6 +1,7 @@
 //===- Stages.cpp - the programs of one package ----------------------------===//
 
 #include "compiler/codegen/Stages.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/IR/OperationSupport.h"
 #include <fmt/format.h>
@@ -32,10 +33,10 @@ bool Program::isTakenUp(Value pointer) {
 //===-- all of them --------------------------------------------------------===//
 
 Programs::Programs(ModuleOp module) {
-  for (auto [index, stage] : llvm::enumerate(module.getOps<ModuleOp>()))
-    all.push_back(std::make_unique<Program>(stage, fmt::format("stage_{}", index)));
-  if (all.empty())
-    all.push_back(std::make_unique<Program>(module, ""));
+  for (ModuleOp program : pipes::stagesOf(module)) {
+    pipes::StageAttr stage = pipes::stageOf(program);
+    all.push_back(std::make_unique<Program>(program, stage ? fmt::format("stage_{}", stage.getIndex()) : ""));
+  }
   for (auto &program : all)
     for (auto func : program->module.getOps<exec::FuncOp>())
       add(*program, func);

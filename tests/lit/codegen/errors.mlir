@@ -34,8 +34,8 @@ exec.func @step() entry frame 0 {}
 
 //--- message.mlir
 // MESSAGE: message.mlir:7:8: error: 'exec.send' op moves elements of 8 bytes; those of a trainer's messages have 4
-module attributes {exec.mesh = #exec.mesh<pp=1>} {
 module {
+module attributes {pipe.stage = #pipe.stage<0 of 2 over "pp", mesh = [pp = 2]>} {
 exec.func @init() entry frame 0 {}
 exec.func @step() entry frame 64 {
   %x = exec.buffer frame[0] : !exec.buffer<f64[]>

@@ -37,9 +37,9 @@
 // OTHER: void stage_1_block_update(rt::Context &context, const Block &weights) {
 // OTHER-NOT: void
 
-module attributes {exec.mesh = #exec.mesh<pp=2, tp=2>} {
+module {
 
-module @stage_0 attributes {exec.mesh = #exec.mesh<tp=2>, exec.arena_bytes = 576 : i64, exec.frame_base = 192 : i64} {
+module @stage_0 attributes {pipe.stage = #pipe.stage<0 of 2 over "pp", mesh = [pp = 2, tp = 2]>, exec.mesh = #exec.mesh<tp=2>, exec.arena_bytes = 576 : i64, exec.frame_base = 192 : i64} {
 exec.global @parameters.a "parameter" arena[0] {nn.path = "a", nn.file_prefix = "a.", exec.placed = !nn.bundle<block, scale: f32[embed=8]>} : !w
 exec.global @scalars.loss "loss" arena[64] : !F
 exec.global @scalars.count "count" arena[128] : !F
@@ -94,7 +94,7 @@ exec.func @step() entry frame 384 {
 exec.func @init() entry frame 0 {}
 }
 
-module @stage_1 attributes {exec.mesh = #exec.mesh<tp=2>, exec.arena_bytes = 480 : i64, exec.frame_base = 192 : i64} {
+module @stage_1 attributes {pipe.stage = #pipe.stage<1 of 2 over "pp", mesh = [pp = 2, tp = 2]>, exec.mesh = #exec.mesh<tp=2>, exec.arena_bytes = 480 : i64, exec.frame_base = 192 : i64} {
 exec.global @parameters.b "parameter" arena[0] {nn.path = "b", nn.file_prefix = "b.", exec.placed = !nn.bundle<block, scale: f32[embed=8]>} : !w
 exec.global @scalars.loss "loss" arena[64] : !F
 exec.global @scalars.count "count" arena[128] : !F

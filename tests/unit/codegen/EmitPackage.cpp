@@ -8,6 +8,7 @@
 #include "compiler/codegen/Package.h"
 #include "dialects/dist/Dist.h"
 #include "dialects/exec/Exec.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
@@ -32,8 +33,8 @@ cl::opt<int64_t> vocab("vocab", cl::init(256));
 int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv, "exec program to package\n");
   DialectRegistry registry;
-  registry
-      .insert<dist::DistDialect, exec::ExecDialect, nn::NnDialect, arith::ArithDialect, math::MathDialect>();
+  registry.insert<dist::DistDialect, exec::ExecDialect, nn::NnDialect, pipes::PipeDialect,
+                  arith::ArithDialect, math::MathDialect>();
   MLIRContext context(registry);
   std::string error;
   auto file = openInputFile(input, &error);
