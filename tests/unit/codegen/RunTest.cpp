@@ -8,6 +8,7 @@
 #include "compiler/codegen/Package.h"
 #include "compiler/interpreter/exec/ExecInterpreter.h"
 #include "compiler/transforms/exec/Passes.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -41,15 +42,25 @@ class Built {
 public:
   /// Parses, plans memory, writes the package of `name`.mlir and builds it.
   explicit Built(const std::string &name) : folder(fs::path(BINARY_DIR) / ("package-" + name)) {
-    context.loadDialect<exec::ExecDialect, nn::NnDialect>();
-    module = parseSourceFile<ModuleOp>(std::string(SOURCE_DIR) + "/" + name + ".mlir", &context);
+    module = read(context, name);
     if (!module)
       return;
-    PassManager passes(&context);
-    passes.addPass(exec::createPlanMemory());
     codegen::Recipe recipe{.name = name, .seed = seed};
-    ok = succeeded(passes.run(*module)) && succeeded(codegen::writePackage(*module, recipe, folder)) &&
-         build();
+    ok = planMemory() && succeeded(codegen::writePackage(*module, recipe, folder)) && build();
+  }
+
+  static OwningOpRef<ModuleOp> read(MLIRContext &context, const std::string &name) {
+    context.loadDialect<exec::ExecDialect, nn::NnDialect, pipes::PipeDialect>();
+    return parseSourceFile<ModuleOp>(std::string(SOURCE_DIR) + "/" + name + ".mlir", &context);
+  }
+
+  /// Of each stage, where there are some.
+  bool planMemory() {
+    return llvm::all_of(pipes::stagesOf(*module), [&](ModuleOp program) {
+      PassManager passes(&context);
+      passes.addPass(exec::createPlanMemory());
+      return succeeded(passes.run(program));
+    });
   }
 
   bool build() {
@@ -176,6 +187,25 @@ TEST(Run, everyOpOnOneRank) {
 
 TEST(Run, collectivesOnTwoRanks) {
   runAndCompare("ranks", 2, {});
+}
+
+/// Stages leave what one program does, on the ranks that have it.
+TEST(Run, stagesMeetInMessages) {
+  Built built("stages");
+  ASSERT_TRUE(built.ok);
+  ASSERT_TRUE(built.run(4, 1));
+  OwningOpRef<ModuleOp> whole = Built::read(built.context, "whole");
+  ASSERT_TRUE(whole);
+  interpreter::ExecInterpreter expected(*whole, seed);
+  expected.setInputs([](llvm::StringRef, int64_t, int64_t) { return 0.0; });
+  ASSERT_TRUE(succeeded(expected.run("init")));
+  ASSERT_TRUE(succeeded(expected.run("step", 0)));
+  for (auto [stage, program] : llvm::enumerate(pipes::stagesOf(*built.module)))
+    for (auto global : program.getOps<exec::GlobalOp>())
+      for (int rank : {0, 1})
+        if (global.getKind() == "out")
+          compare(expected, built.arena(2 * static_cast<int>(stage) + rank), global.getSymName().str(),
+                  global.getType(), *global.getOffset(), rank, {});
 }
 
 TEST(Package, isTheSameTwice) {
