@@ -5,13 +5,13 @@
 
 namespace pipes {
 
-/// Whether nothing but other waits for messages stands between `sent` and the end of its block. Before these,
-/// all that was received has come: otherwise two stages could wait for each other with what they return.
+/// Whether nothing is sent or received any more behind `sent`. Before such waits all that was received has
+/// come: otherwise two stages could wait for each other with what they return.
 inline bool isAtEnd(SentOp sent) {
-  mlir::Operation *op = sent;
-  while (mlir::isa<SentOp, nn::PackOp>(op))
-    op = op->getNextNode();
-  return op->hasTrait<mlir::OpTrait::IsTerminator>();
+  for (mlir::Operation *op = sent->getNextNode(); op; op = op->getNextNode())
+    if (mlir::isa<SendOp, ReceiveOp>(op))
+      return false;
+  return true;
 }
 
 } // namespace pipes
