@@ -35,8 +35,8 @@ nn.func @init() -> (!W {nn.kind = "parameter", nn.path = "table"}) {
   nn.return %w : !W
 }
 
-// The receive is posted where it stands, and waited for where what comes is first used. What was sent keeps its memory
-// until it has been taken: its last user here does not write in place.
+// The receive is posted where it stands, and waited for before the wait for what was sent, since nothing is sent behind
+// that. What was sent keeps its memory until it has been taken: its last user here does not write in place.
 //
 // CHECK:       exec.func @eval() entry {
 // CHECK:         exec.kernel "eval_x" {{.*}} -> (write %[[X:.*]]) : <i32[seq=4, batch=2]>, <f32[seq=4, batch=2]>
@@ -45,8 +45,8 @@ nn.func @init() -> (!W {nn.kind = "parameter", nn.path = "table"}) {
 // CHECK:         %[[RECEIVED:.*]] = exec.receive %[[HALF]] from 1 message 0 : <f32[]>
 // CHECK:         %[[TWICE:.*]] = exec.buffer : !exec.buffer<f32[seq=4, batch=2]>
 // CHECK:         exec.kernel "eval_twice" {{.*}} -> (write %[[TWICE]])
-// CHECK:         exec.wait %[[SENT]]
 // CHECK:         exec.wait %[[RECEIVED]]
+// CHECK-NEXT:    exec.wait %[[SENT]]
 // CHECK:         exec.kernel "eval_loss" {{.*}}(%{{.*}} = %[[HALF]], %{{.*}} = %[[HALF]]) -> (write %loss)
 nn.func @eval(%first: !S, %w: !W {nn.kind = "parameter", nn.path = "table"}) -> (!F, !F) {
   %whole = dist.all_gather %w axis embed over [dp] : !W -> !Ww
@@ -85,6 +85,8 @@ nn.func @init() -> (!W {nn.kind = "parameter", nn.path = "table", pipe.copy}) {
   nn.return %w : !W
 }
 
+// What comes is waited for where it is first used.
+//
 // CHECK:       exec.func @eval() entry {
 // CHECK:         %[[X:.*]] = exec.buffer : !exec.buffer<f32[seq=4, batch=2]>
 // CHECK:         %[[RECEIVED:.*]] = exec.receive %[[X]] from 0 message 0 : <f32[seq=4, batch=2]>
