@@ -15,6 +15,13 @@ StringRef nn::nameOf(Location loc) {
   return name ? name.getName().getValue() : StringRef();
 }
 
+StringRef nn::bundleNameOf(DictionaryAttr attributes) {
+  for (StringRef key : {pathAttrName, partAttrName})
+    if (auto name = attributes ? attributes.getAs<StringAttr>(key) : StringAttr(); name && !name.empty())
+      return name.getValue();
+  return {};
+}
+
 Location nn::named(Location loc, StringRef name) {
   if (auto inner = dyn_cast<NameLoc>(loc))
     loc = inner.getChildLoc();

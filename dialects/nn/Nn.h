@@ -32,6 +32,11 @@ inline constexpr llvm::StringLiteral kindAccumulator = "accumulator";
 inline constexpr llvm::StringLiteral parametersAttrName = "nn.parameters";
 inline constexpr llvm::StringLiteral pathAttrName = "nn.path";
 inline constexpr llvm::StringLiteral filePrefixAttrName = "nn.file_prefix";
+/// Beside an empty path, since nn-outline: which of @main's own bundles it is, `embed` or `head`.
+inline constexpr llvm::StringLiteral partAttrName = "nn.part";
+/// What tells a bundle of parameters, or its gradients or state, from all others: its path, or its part of
+/// @main's own. Empty where the attributes have neither.
+llvm::StringRef bundleNameOf(mlir::DictionaryAttr attributes);
 
 /// Which optimizer state an argument or result of the step is: `m`, `v`, `momentum`, `ema`.
 inline constexpr llvm::StringLiteral stateAttrName = "nn.state";

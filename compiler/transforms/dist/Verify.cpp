@@ -66,13 +66,13 @@ struct Verify : dist::impl::DistVerifyBase<Verify> {
 
   /// The first entry that names a module's weights or state says how they are stored.
   bool checkStored(nn::FuncOp entry, Value value, StringRef verb, DictionaryAttr attributes) {
-    auto path = attributes ? attributes.getAs<StringAttr>(nn::pathAttrName) : StringAttr();
+    StringRef name = nn::bundleNameOf(attributes);
     auto kind = attributes ? attributes.getAs<StringAttr>(nn::kindAttrName) : StringAttr();
-    if (!path || !kind)
+    if (name.empty() || !kind)
       return true;
     const unsigned fields = numFields(value.getType());
     auto [place, isFirst] =
-        stored.try_emplace({kind.getValue(), path.getValue(), fields}, Stored{entry, value.getType()});
+        stored.try_emplace({kind.getValue(), name, fields}, Stored{entry, value.getType()});
     for (unsigned field = 0; !isFirst && field < fields; ++field) {
       nn::NamedTensorType here = fieldType(value.getType(), field),
                           there = fieldType(place->second.type, field);
@@ -80,7 +80,7 @@ struct Verify : dist::impl::DistVerifyBase<Verify> {
         continue;
       InFlightDiagnostic diagnostic = emitError(value.getLoc());
       diagnostic << "@" << entry.getSymName() << " " << verb << " a " << kind.getValue() << " of '"
-                 << path.getValue() << "' as " << nn::toString(here) << ", but it is stored as "
+                 << name << "' as " << nn::toString(here) << ", but it is stored as "
                  << nn::toString(there);
       diagnostic.attachNote(place->second.entry.getLoc())
           << "so says @" << place->second.entry.getSymName() << ": reshard it before";

@@ -102,16 +102,16 @@ private:
     }
   }
 
-  /// What bears the same path and kind in @init, @step and @eval is the same memory; a function between them
+  /// What bears the same name and kind in @init, @step and @eval is the same memory; a function between them
   /// may take it gathered.
   void uniteEntries(nn::FuncOp func) {
     auto visit = [&](std::optional<ArrayAttr> attributes, ValueRange values) {
       for (auto [index, value] : llvm::enumerate(values)) {
         auto here = attributes ? cast<DictionaryAttr>((*attributes)[index]) : DictionaryAttr();
-        if (!here || !here.get(nn::pathAttrName) || !here.get(nn::kindAttrName))
+        StringRef name = nn::bundleNameOf(here);
+        if (name.empty() || !here.get(nn::kindAttrName))
           continue;
-        auto [first, isNew] =
-            entryValues.insert({{here.get(nn::pathAttrName), here.get(nn::kindAttrName)}, value});
+        auto [first, isNew] = entryValues.insert({{name, here.get(nn::kindAttrName)}, value});
         if (!isNew && nn::strip(first->second.getType()) == nn::strip(value.getType()))
           unite(first->second, value);
       }
@@ -156,7 +156,7 @@ private:
   SymbolTable symbols;
   llvm::EquivalenceClasses<int> classes;
   llvm::DenseMap<Leaf, int> numbers;
-  llvm::DenseMap<std::pair<Attribute, Attribute>, Value> entryValues;
+  llvm::DenseMap<std::pair<StringRef, Attribute>, Value> entryValues;
   llvm::DenseSet<int> weights;
   llvm::DenseMap<int, llvm::SmallSetVector<StringAttr, 4>> moved, indexed;
 };

@@ -36,9 +36,9 @@ StringRef stringIn(DictionaryAttr attributes, StringRef name) {
 /// What a weight's or an optimizer state's global is called, `parameters.h.0` or `m.h.0`; empty for a state
 /// that does not say which it is.
 std::string nameOfGlobal(DictionaryAttr attributes, StringRef kind) {
-  StringRef path = stringIn(attributes, nn::pathAttrName);
+  StringRef name = nn::bundleNameOf(attributes);
   StringRef what = kind == nn::kindParameter ? "parameters" : stringIn(attributes, nn::stateAttrName);
-  return what.empty() ? "" : (what + "." + (path.empty() ? "main" : path)).str();
+  return what.empty() ? "" : (what + "." + (name.empty() ? "main" : name)).str();
 }
 
 /// The scalars that an entry takes and returns, in order.
@@ -54,8 +54,8 @@ StringRef scalarResult(StringRef entry, unsigned number) {
 /// Notes on a global what a manifest needs: where it comes from in the model, and how it is placed.
 static void annotate(GlobalOp global, DictionaryAttr attributes, Type placed) {
   global->setAttr("exec.placed", TypeAttr::get(placed));
-  for (StringRef name : {nn::pathAttrName, nn::filePrefixAttrName, nn::parametersAttrName, nn::stateAttrName,
-                         pipes::copyAttrName})
+  for (StringRef name : {nn::pathAttrName, nn::partAttrName, nn::filePrefixAttrName, nn::parametersAttrName,
+                         nn::stateAttrName, pipes::copyAttrName})
     if (Attribute value = attributes ? attributes.get(name) : Attribute())
       global->setAttr(name, value);
 }
@@ -144,23 +144,24 @@ void FunctionLowering::wantGradients(nn::CallOp update) {
   bool updates = false;
   for (unsigned i = 0; i < callee.getNumResults(); ++i)
     updates |= stringIn(attributesAt(callee.getResAttrs(), i), nn::kindAttrName) == nn::kindParameter;
-  std::string path;
+  DictionaryAttr bundle; // of the weights
   for (unsigned i = 0; i < update.getNumOperands(); ++i) {
     Value weights = update.getOperand(i);
     if (auto moved = weights.getDefiningOp<nn::CallOp>(); moved && moved.getNumOperands() == 1)
       weights = moved.getOperand(0); // a part of the weights, where only that is updated
     if (auto argument = dyn_cast<BlockArgument>(resolve(weights).first);
         argument && kindAt(i) == nn::kindParameter && argument.getOwner() == &func.getBody().front())
-      path = stringIn(attributesAt(func.getArgAttrs(), argument.getArgNumber()), nn::pathAttrName);
+      bundle = attributesAt(func.getArgAttrs(), argument.getArgNumber());
   }
+  StringRef name = nn::bundleNameOf(bundle);
   for (unsigned i = 0; updates && i < update.getNumOperands(); ++i) {
     if (kindAt(i) != nn::kindGradient)
       continue;
     Value gradients = update.getOperand(i);
-    GlobalOp global = program.global("gradients." + (path.empty() ? "main" : path), nn::kindGradient,
+    GlobalOp global = program.global(("gradients." + (name.empty() ? "main" : name)).str(), nn::kindGradient,
                                      types.lower(gradients.getType()), gradients.getLoc());
     annotate(global, {}, gradients.getType());
-    global->setAttr(nn::pathAttrName, builder.getStringAttr(path));
+    global->setAttr(nn::pathAttrName, builder.getStringAttr(stringIn(bundle, nn::pathAttrName)));
     Value pointer = builder.create<AddressOp>(gradients.getLoc(), global.getType(), global.getSymName());
     for (auto [leaf, field] : llvm::zip(leavesOf(gradients), pointersOf(pointer)))
       want(leaf, field); // else it stays where it is, and its global is not written

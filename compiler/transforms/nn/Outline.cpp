@@ -3,12 +3,15 @@
 // In:  @main: ops of its own, and calls of layers, each with its own bundle of parameters (`nn.path` not
 // empty). Out: @main holds unpack, pack, child_key and calls only. Its own ops are @embed (before the first
 // layer), @head
-//      (after the last) and @middle (in between), each with one bundle of the parameters it reads.
+//      (after the last) and @middle (in between), each with one bundle of the parameters it reads. @main's own
+//      bundle is cut alike: a parameter is an argument with others that are first read by the same function.
 // Not here: anything about layers.
 //
 //   gather wte[tokens]; call @block; norm; contract wte   ->   call @embed; call @block; call @head
+//   %weights: {wte, ln_f}                                 ->   %embed: {wte}, %head: {ln_f}
 //
-// So every weight has a function's edge, where it is gathered, and a pipeline can be cut at calls alone.
+// So every weight has a function's edge, where it is gathered, and a pipeline can be cut at calls alone: no bundle
+// belongs to the first stage and to the last.
 //
 //===----------------------------------------------------------------------===//
 
@@ -107,11 +110,19 @@ SmallVector<Run> findRuns(FuncOp main) {
   return runs;
 }
 
+/// A field of the bundle that holds @main's own parameters, or null.
+OpResult asOwnField(Value value) {
+  auto unpack = value.getDefiningOp<UnpackOp>();
+  return unpack && isOwnBundle(unpack.getBundle()) ? cast<OpResult>(value) : OpResult();
+}
+
 /// Moves one run to a function of its own.
 class Outliner {
 public:
-  Outliner(FuncOp main, Run &run, SymbolTable &symbols)
-      : main(main), run(run), symbols(symbols), inside(run.ops.begin(), run.ops.end()) {}
+  /// `readBefore`: @main's own fields that runs before this one read; those that this one reads are added.
+  Outliner(FuncOp main, Run &run, SymbolTable &symbols, llvm::DenseSet<Value> &readBefore)
+      : main(main), run(run), symbols(symbols), readBefore(readBefore),
+        inside(run.ops.begin(), run.ops.end()) {}
 
   void outline() {
     collectReads();
@@ -130,8 +141,7 @@ private:
       for (Value operand : op->getOperands()) {
         if (operand.getDefiningOp() && inside.contains(operand.getDefiningOp()))
           continue;
-        auto unpack = operand.getDefiningOp<UnpackOp>();
-        if (unpack && isOwnBundle(unpack.getBundle()))
+        if (asOwnField(operand))
           fields.insert(operand);
         else if (isa<KeyType>(operand.getType()))
           keys.insert(operand);
@@ -147,7 +157,8 @@ private:
           results.push_back(result);
   }
 
-  /// The bundle of the fields that are read, in the order of @main's bundle.
+  /// The bundle of the fields that are read, in the order of @main's bundle. With fields that an earlier run
+  /// reads too it is not what is stored for this run: its name says so.
   Slot describeWeights() {
     SmallVector<Value> sorted = fields.takeVector();
     llvm::sort(sorted, [](Value a, Value b) {
@@ -171,7 +182,11 @@ private:
     NamedAttrList attrs(kindAttrs(main.getContext(), kindParameter));
     if (parameters)
       attrs.append(parametersAttrName, builder.getArrayAttr(kept));
-    return {BundleType::get(main.getContext(), builder.getStringAttr(run.name), names, types), "weights",
+    bool isTied = llvm::any_of(sorted, [&](Value field) { return readBefore.contains(field); });
+    readBefore.insert(sorted.begin(), sorted.end());
+    return {BundleType::get(main.getContext(), builder.getStringAttr((isTied ? "tied_" : "") + run.name),
+                            names, types),
+            "weights",
             attrs.getDictionary(main.getContext())};
   }
 
@@ -231,9 +246,89 @@ private:
   FuncOp main;
   Run &run;
   SymbolTable &symbols;
+  llvm::DenseSet<Value> &readBefore;
   llvm::DenseSet<Operation *> inside;
   llvm::SetVector<Value> values, fields, keys; // what the run reads
   SmallVector<Value> results;
+};
+
+/// Cuts the bundle of @main's own parameters: one argument for each run that is the first to read some. What
+/// nobody reads goes to the first.
+class Splitter {
+public:
+  explicit Splitter(FuncOp main) : main(main) {}
+
+  void split() {
+    for (BlockArgument argument : main.getArguments())
+      if (isa<BundleType>(argument.getType()) && isOwnBundle(argument) && !argument.use_empty())
+        return splitArgument(argument.getArgNumber());
+  }
+
+private:
+  struct Part {
+    std::string name;
+    SmallVector<unsigned> fields;
+  };
+
+  /// In the order of the runs' calls.
+  std::vector<Part> findParts(UnpackOp unpack) {
+    std::vector<Part> parts;
+    llvm::DenseSet<unsigned> taken;
+    for (auto call : main.getBody().getOps<CallOp>()) {
+      Part part{call.getCallee().str(), {}};
+      for (Value operand : call.getOperands())
+        if (auto pack = operand.getDefiningOp<PackOp>())
+          for (Value value : pack.getOperands())
+            if (OpResult field = asOwnField(value); field && taken.insert(field.getResultNumber()).second)
+              part.fields.push_back(field.getResultNumber());
+      if (!part.fields.empty())
+        parts.push_back(std::move(part));
+    }
+    for (unsigned field = 0; !parts.empty() && field < unpack->getNumResults(); ++field)
+      if (!taken.contains(field))
+        parts.front().fields.push_back(field);
+    for (Part &part : parts)
+      llvm::sort(part.fields);
+    return parts;
+  }
+
+  void splitArgument(unsigned index) {
+    UnpackOp unpack = unpackOf(main.getArgument(index));
+    std::vector<Part> parts = findParts(unpack);
+    if (parts.empty())
+      return;
+    DictionaryAttr attrs = main.getArgAttrDict(index);
+    auto parameters = attrs.getAs<ArrayAttr>(parametersAttrName);
+    BundleType whole = unpack.getBundle().getType();
+    Builder builder(main.getContext());
+    for (auto [number, part] : llvm::enumerate(parts)) {
+      SmallVector<StringAttr> names;
+      SmallVector<Type> types;
+      SmallVector<Attribute> kept;
+      for (unsigned field : part.fields) {
+        names.push_back(whole.getFields()[field]);
+        types.push_back(whole.getTypes()[field]);
+        if (parameters)
+          kept.push_back(parameters[field]);
+      }
+      auto type = BundleType::get(main.getContext(), builder.getStringAttr(part.name), names, types);
+      NamedAttrList partAttrs(attrs);
+      if (parameters)
+        partAttrs.set(parametersAttrName, builder.getArrayAttr(kept));
+      partAttrs.set(partAttrName, builder.getStringAttr(part.name));
+      unsigned place = index + 1 + number;
+      main.insertArgument(place, type, partAttrs.getDictionary(main.getContext()),
+                          named(main.getArgument(index).getLoc(), part.name));
+      OpBuilder inside(unpack);
+      auto fields = inside.create<UnpackOp>(unpack.getLoc(), main.getArgument(place)).getResults();
+      for (auto [field, value] : llvm::zip(part.fields, fields))
+        unpack->getResult(field).replaceAllUsesWith(value);
+    }
+    unpack.erase();
+    main.eraseArgument(index);
+  }
+
+  FuncOp main;
 };
 
 struct OutlinePass : nn::impl::NnOutlineBase<OutlinePass> {
@@ -247,8 +342,10 @@ struct OutlinePass : nn::impl::NnOutlineBase<OutlinePass> {
     cleanUp(main);
     readByField(main);
     sinkToUsers(main);
+    llvm::DenseSet<Value> read;
     for (Run &run : findRuns(main))
-      Outliner(main, run, symbols).outline();
+      Outliner(main, run, symbols, read).outline();
+    Splitter(main).split();
     cleanUp(main);
   }
 };

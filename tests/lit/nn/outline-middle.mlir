@@ -20,10 +20,8 @@ nn.func @scale(%x: !x, %weights: !scale {nn.kind = "parameter"}) -> !x {
 // CHECK-NEXT:    %[[OWN:.*]] = nn.pack(%weight) : !scale
 // CHECK-NEXT:    %c = nn.call @scale(%d, %[[OWN]])
 // CHECK-NEXT:    nn.return %c
-// CHECK-LABEL: nn.func @main
-// CHECK-NEXT:    %weight = nn.unpack %weights : !scale
+// CHECK-LABEL: nn.func @main(%x: {{.*}}, %middle: !middle {nn.kind = "parameter", nn.part = "middle", nn.path = ""}, %h.0:
 // CHECK-NEXT:    %b = nn.call @scale(%x, %h.0)
-// CHECK-NEXT:    %middle = nn.pack(%weight) : !middle
 // CHECK-NEXT:    %c = nn.call @middle(%b, %middle, %key)
 // CHECK-NEXT:    %y = nn.call @scale(%c, %h.1)
 // CHECK-NEXT:    nn.return %y

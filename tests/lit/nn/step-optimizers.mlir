@@ -20,7 +20,7 @@
 // CHECK-NEXT:      %[[DECAY:.*]] = arith.mulf %[[WD]], %w
 // CHECK-NEXT:      arith.addf %[[G]], %[[DECAY]]
 
-// CHECK-LABEL: nn.func @step(%step: !nn.tensor<i64[]>, %weights: {{.*}}, %momentum: {{.*}} {{{.*}}nn.state = "momentum"}, %h.0_momentum: {{.*}}, %h.1_momentum: {{.*}}, %ema: {{.*}} {{{.*}}nn.state = "ema"}, %h.0_ema:
+// CHECK-LABEL: nn.func @step(%step: !nn.tensor<i64[]>, %embed: {{.*}}, %embed_momentum: {{.*}} {{{.*}}nn.state = "momentum"}, %head_momentum: {{.*}}, %h.0_momentum: {{.*}}, %h.1_momentum: {{.*}}, %embed_ema: {{.*}} {{{.*}}nn.state = "ema"}, %head_ema: {{.*}}, %h.0_ema:
 // The first step's weights are all there is of the average.
 // CHECK:         %ema_share = nn.map (%a = %step : <i64[]>)
 // CHECK-NEXT:      %[[ZERO:.*]] = arith.constant 0 : i64
