@@ -10,6 +10,8 @@
 #include "compiler/transforms/dist/Passes.h"
 #include "compiler/transforms/exec/Passes.h"
 #include "compiler/transforms/nn/Passes.h"
+#include "compiler/transforms/pipe/Passes.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -27,8 +29,9 @@ struct PassEntry {
 };
 struct Level {
   shardc::Stage stage;
-  StringRef file; // of --dump-ir
-  std::vector<PassEntry> passes;
+  StringRef file;                  // of --dump-ir
+  std::vector<PassEntry> passes;   // on the program; on each stage's, once there are stages
+  std::vector<PassEntry> together; // then, on all stages at once
 };
 
 const std::vector<Level> &levels() {
@@ -56,6 +59,13 @@ const std::vector<Level> &levels() {
            {"cse", ""},
            {"symbol-dce", "functions that only their forward and backward forms replaced"},
        }},
+      {Stage::Pipe,
+       "25-pipe.mlir",
+       {
+           {"pipe-cut",
+            "a module for each stage, with the mesh that is left: before placing, so that what crosses a "
+            "cut is placed by its names too"},
+       }},
       {Stage::Dist,
        "30-dist.mlir",
        {
@@ -66,7 +76,6 @@ const std::vector<Level> &levels() {
            {"dist-lower-reshard", "each reshard becomes collectives, in a fixed, costed order"},
            {"dist-verify", "no reshard, no unresolved partial: what follows may trust every type"},
        }},
-      // Pipeline stages are cut here, between layer calls, once there is more than one.
       {Stage::Exec,
        "40-exec.mlir",
        {
@@ -79,9 +88,26 @@ const std::vector<Level> &levels() {
            {"exec-order", "the order in which a rank issues its operations"},
            {"exec-plan-memory", "every buffer at a fixed offset; the peak is a constant"},
            {"exec-verify", "independent of the passes above: groups, lifetimes, accumulators"},
+       },
+       {
+           {"exec-verify-stages", "sends meet receives, and no stages wait in a circle"},
        }},
   };
   return all;
+}
+
+LogicalResult run(const std::vector<PassEntry> &entries, ModuleOp module,
+                  const shardc::PipelineOptions &options) {
+  if (entries.empty())
+    return success();
+  PassManager passes(module.getContext());
+  passes.enableVerifier(true);
+  if (options.timing)
+    passes.enableTiming();
+  for (const PassEntry &pass : entries)
+    if (failed(parsePassPipeline(pass.name, passes)))
+      return failure();
+  return passes.run(module);
 }
 
 LogicalResult dump(ModuleOp module, StringRef dir, StringRef file) {
@@ -104,6 +130,7 @@ void shardc::registerPasses() {
   registerTransformsPasses();
   nn::registerNnPasses();
   dist::registerDistPasses();
+  pipes::registerPipePasses();
   exec::registerExecPasses();
 }
 
@@ -113,14 +140,10 @@ LogicalResult shardc::runPipeline(ModuleOp module, Stage last, const PipelineOpt
       continue;
     if (level.stage > last)
       break;
-    PassManager passes(module.getContext());
-    passes.enableVerifier(true);
-    if (options.timing)
-      passes.enableTiming();
-    for (const PassEntry &pass : level.passes)
-      if (failed(parsePassPipeline(pass.name, passes)))
+    for (ModuleOp program : pipes::stagesOf(module))
+      if (failed(run(level.passes, program, options)))
         return failure();
-    if (failed(passes.run(module)))
+    if (failed(run(level.together, module, options)))
       return failure();
     if (!options.dumpDir.empty() && failed(dump(module, options.dumpDir, level.file)))
       return failure();

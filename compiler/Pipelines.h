@@ -11,6 +11,7 @@ namespace shardc {
 enum class Stage {
   Nn,   ///< the model as written: one device, one function a module
   Step, ///< the training step: forward, backward, optimizer; still one device
+  Pipe, ///< a program for each stage of the pipeline; without one as before
   Dist, ///< placed on the mesh, every movement a collective
   Exec, ///< what one rank does: buffers, kernels, products, collectives
 };

@@ -30,8 +30,11 @@ int main(int argc, char **argv) {
   CLI::App *emit = app.add_subcommand("emit", "print the program at a level");
   addJobOptions(*emit, options);
   Stage stage = Stage::Dist;
-  const std::map<std::string, Stage> stages = {
-      {"nn", Stage::Nn}, {"step", Stage::Step}, {"dist", Stage::Dist}, {"exec", Stage::Exec}};
+  const std::map<std::string, Stage> stages = {{"nn", Stage::Nn},
+                                               {"step", Stage::Step},
+                                               {"pipe", Stage::Pipe},
+                                               {"dist", Stage::Dist},
+                                               {"exec", Stage::Exec}};
   emit->add_option("--stage", stage,
                    "nn: the model; step: the training step; dist: placed; exec: one rank's program")
       ->transform(CLI::CheckedTransformer(stages, CLI::ignore_case))

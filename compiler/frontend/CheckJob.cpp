@@ -55,6 +55,8 @@ private:
       for (const AxisRule &rule : level.rules)
         for (const Name &name : rule.meshAxes)
           used.insert(name.value);
+    if (plan.pipeline)
+      used.insert(plan.pipeline->axis.value);
     for (const MeshAxis &axis : plan.mesh)
       if (axis.size.value > 1 && !used.contains(axis.name.value))
         diags

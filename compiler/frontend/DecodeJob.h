@@ -21,6 +21,8 @@ AxisRule decodeRule(const Entry &entry, const Plan &plan, const Node &root, Diag
 void decodeAtRest(const Node &root, Plan &plan, Diagnostics &diags);
 /// When movements of weights and gradients are issued, and how many together.
 void decodeMovements(const Node &root, Plan &plan, Diagnostics &diags);
+/// `pipeline` into a plan whose mesh and rules are there.
+void decodePipeline(const Node &root, Plan &plan, Diagnostics &diags);
 std::optional<Train> decodeTrain(const Node &root, Diagnostics &diags);
 
 /// Checks the parts against each other and sets the plan's micro-batches.

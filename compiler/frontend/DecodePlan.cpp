@@ -99,6 +99,7 @@ public:
     if (diags.size() == before)
       decodeAtRest(root, draft.plan, diags);
     decodeMovements(root, draft.plan, diags);
+    decodePipeline(root, draft.plan, diags);
     draft.microbatches = count("microbatches");
     draft.accumulationSteps = count("gradient_accumulation_steps");
     draft.microBatchSize = count("micro_batch_size");

@@ -46,12 +46,21 @@ struct Movements {
   int64_t bucketBytes = 25 << 20; ///< up to which small ones are put together
 };
 
+/// The model cut along a mesh axis, and the order in which micro-batches go through.
+struct Pipeline {
+  Position at;
+  Name axis, schedule;
+  std::vector<Located<int64_t>> layers; ///< of each chunk, in order; empty: as even as can be
+  Located<int64_t> chunksPerStage;
+};
+
 struct Plan {
   Name name;                  ///< of its file, or `inline`
   std::vector<MeshAxis> mesh; ///< slowest axis first
   std::vector<Level> shard;
   AtRest atRest;
   Movements movements;
+  std::optional<Pipeline> pipeline;
   Located<int64_t> microbatches; ///< per step, each of global_batch_size / microbatches sequences
 
   int64_t worldSize() const;

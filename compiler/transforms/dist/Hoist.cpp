@@ -22,6 +22,7 @@
 #include "compiler/transforms/dist/Accumulators.h"
 #include "compiler/transforms/dist/ReshardSteps.h"
 #include "compiler/transforms/dist/Sources.h"
+#include "dialects/pipe/Pipe.h"
 
 using namespace mlir;
 using namespace dist;
@@ -80,12 +81,9 @@ static void retypeArgument(nn::FuncOp func, unsigned index, Type type, const Cal
 
 //===-- weights ------------------------------------------------------------===//
 
-/// A function that a pipeline's timetable runs.
-static constexpr StringLiteral taskAttrName = "pipe.task";
-
 /// Whether the function is run once for each micro-batch.
 static bool runsPerMicrobatch(nn::FuncOp func, const CallGraph &graph) {
-  return func->hasAttr(taskAttrName) || llvm::any_of(graph.callsOf(func), [](nn::CallOp call) {
+  return func->hasAttr(pipes::taskAttrName) || llvm::any_of(graph.callsOf(func), [](nn::CallOp call) {
            return call->getParentOfType<nn::LoopOp>() != nullptr;
          });
 }
@@ -109,7 +107,7 @@ static bool isVector(Type type) {
 static bool mayLeave(ReshardOp reshard, nn::FuncOp func, const CallGraph &graph) {
   if (!gathers(reshard.getOperand().getType(), reshard.getType()))
     return true;
-  if (func->hasAttr(taskAttrName))
+  if (func->hasAttr(pipes::taskAttrName))
     return false;
   bool isForCalls = llvm::all_of(reshard->getUsers(), llvm::IsaPred<nn::PackOp, nn::CallOp>);
   if (!isForCalls)

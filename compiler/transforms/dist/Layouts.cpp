@@ -231,21 +231,24 @@ LogicalResult FunctionLayouts::visitAccumulation(nn::MapOp map) {
   return success();
 }
 
-/// Keys and whatever else has no layout: tensors come by their names.
+/// Keys, messages and whatever else has no layout: tensors come by their names, and by the op's kind if it
+/// names one.
 LogicalResult FunctionLayouts::visitOther(Operation *op) {
   OpLayout &layout = ops[op];
   layout = {};
+  auto named = op->getAttrOfType<StringAttr>(nn::kindAttrName);
+  StringRef kind = named ? named.getValue() : StringRef();
   for (Value operand : op->getOperands()) {
-    layout.operands.push_back(canonical(operand.getType(), kindOf(operand)));
+    layout.operands.push_back(canonical(operand.getType(), kind.empty() ? kindOf(operand) : kind));
     if (!layout.operands.back())
       return failure();
     need(operand, layout.operands.back());
   }
   for (Value result : op->getResults()) {
-    layout.results.push_back(canonical(result.getType(), ""));
+    layout.results.push_back(canonical(result.getType(), kind));
     if (!layout.results.back())
       return failure();
-    produce(result, layout.results.back(), "");
+    produce(result, layout.results.back(), kind);
   }
   return success();
 }

@@ -22,7 +22,8 @@ TEST(Schema, DescribesAJob) {
   EXPECT_EQ(train["optimizer"]["properties"]["betas"]["default"], Json({0.9, 0.95}));
   const Json &plan = schema["$defs"]["plan"]["properties"];
   EXPECT_EQ(plan["mesh"]["additionalProperties"]["type"], "integer");
-  EXPECT_FALSE(plan.contains("pipeline")); // not supported yet
+  EXPECT_EQ(plan["pipeline"]["required"], Json({"axis"}));
+  EXPECT_FALSE(plan["memory"]["properties"].contains("offload")); // not supported yet
   EXPECT_EQ(plan["precision"]["properties"]["compute"]["enum"], Json({"f32"}));
   const Json &module = schema["$defs"]["model"]["properties"]["modules"]["additionalProperties"];
   EXPECT_TRUE(module["patternProperties"].contains("^forward\\("));

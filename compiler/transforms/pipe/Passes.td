@@ -1,0 +1,12 @@
+//===- Passes.td - the passes of pipe -------------------------------------===//
+#ifndef SHARDC_PIPE_PASSES
+#define SHARDC_PIPE_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def PipeCut : Pass<"pipe-cut", "::mlir::ModuleOp"> {
+  let summary = "a program for each stage of the pipeline; nothing where the plan has none";
+  let dependentDialects = ["::pipes::PipeDialect"];
+}
+
+#endif

@@ -1,0 +1,317 @@
+//===- StageSteps.cpp - @step of each stage: tasks, then the update --------===//
+//
+//   for each task of the timetable, as time goes:    ops of the chunk, forward or backward, of its
+//   micro-batch gradients                                        of weights that several stages use: to the
+//   owner norm, clipping, update                           each op where its gradients are; sums go from
+//   stage to stage
+
+#include "compiler/schedule/Timeline.h"
+#include "compiler/transforms/nn/ScalarMath.h"
+#include "compiler/transforms/nn/WriteFunction.h"
+#include "compiler/transforms/pipe/StageEntries.h"
+#include "dialects/nn/Build.h"
+
+using namespace mlir;
+using namespace pipes;
+namespace pipeline = shardc::pipeline;
+
+static constexpr auto once = StagePrograms::once;
+
+static StringRef kindOf(nn::FuncOp func, unsigned argument) {
+  auto kind = func.getArgAttrOfType<StringAttr>(argument, nn::kindAttrName);
+  return kind ? kind.getValue() : StringRef();
+}
+static bool isGradient(OpOperand &operand) {
+  auto call = dyn_cast<nn::CallOp>(operand.getOwner());
+  if (!call)
+    return false;
+  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
+  return kindOf(callee, operand.getOperandNumber()) == nn::kindGradient;
+}
+
+/// The ops of a block that read nothing but scalars which `isKnown` and each other.
+static void collectFree(Block &block, llvm::DenseSet<Operation *> &free, function_ref<bool(Value)> isKnown) {
+  for (Operation &op : block.without_terminator())
+    if (isa<nn::MapOp, nn::InputOp, nn::KeyOp>(op) && llvm::all_of(op.getOperands(), [&](Value operand) {
+          return isKnown(operand) || (operand.getDefiningOp() && free.contains(operand.getDefiningOp()));
+        }))
+      free.insert(&op);
+}
+
+void StageEntries::writeStep(const pipeline::Table &table) {
+  Entry entry = start(step);
+  Block &body = loop.getBody().front();
+  Value number = step.getArgument(0), trip = body.getArgument(0);
+  collectFree(step.getBody().front(), entry->isFree, [&](Value value) { return value == number; });
+  collectFree(body, entry->isFree, [&](Value value) {
+    Operation *op = value.getDefiningOp();
+    return value == number || value == trip || (op && entry->isFree.contains(op));
+  });
+  StagePrograms &written = *entry;
+  entry->argument = [&](int stage, StagePrograms::Copy copy, BlockArgument argument) -> Value {
+    if (argument == trip)
+      return nn::buildFill(written.builder(stage), argument.getLoc(),
+                           cast<nn::NamedTensorType>(trip.getType()), copy);
+    if (argument.getOwner() == &micro.getBody().front())
+      return written.get(stage, copy, microCall.getOperand(argument.getArgNumber()));
+    return {};
+  };
+  knowFields(written, micro, step, [&](BlockArgument argument) {
+    auto outer = dyn_cast<BlockArgument>(microCall.getOperand(argument.getArgNumber()));
+    return outer ? static_cast<int>(outer.getArgNumber()) : -1;
+  });
+  findPartialGradients();
+  runTasks(written, table);
+  runTail(written);
+  finish(written, step);
+}
+
+//===-- micro-batches ------------------------------------------------------===//
+
+void StageEntries::runTasks(StagePrograms &written, const pipeline::Table &table) {
+  struct Turn {
+    double begin;
+    int stage, number;
+  };
+  std::vector<Turn> turns;
+  const pipeline::Timeline timeline = pipeline::timelineOf(shape, table);
+  for (auto [stage, spans] : llvm::enumerate(timeline.spans))
+    for (auto [number, span] : llvm::enumerate(spans))
+      turns.push_back({span.begin, static_cast<int>(stage), static_cast<int>(number)});
+  llvm::sort(turns, [](const Turn &a, const Turn &b) {
+    return std::tie(a.begin, a.stage, a.number) < std::tie(b.begin, b.stage, b.number);
+  });
+  for (const Turn &turn : turns) {
+    const pipeline::Task &task = table[turn.stage][turn.number];
+    written.releaseSent(turn.stage);
+    for (Operation *op : microChunks.opsOf(task.pass != pipeline::Pass::forward, task.chunk))
+      runOp(written, turn.stage, task.microbatch, op);
+  }
+}
+
+/// Loss and count are added up by the stage that has them; gradients by each stage that makes some.
+void StageEntries::runOp(StagePrograms &written, int stage, int microbatch, Operation *op) {
+  Operation *clone = written.run(stage, microbatch, op, [&](OpOperand &operand) -> Value {
+    if (isGradient(operand))
+      return gradientOperand(written, stage, operand.get());
+    if (auto argument = dyn_cast<BlockArgument>(operand.get());
+        argument && kindOf(micro, argument.getArgNumber()) == nn::kindAccumulator) {
+      Value &sum = sums[argument];
+      if (!sum)
+        sum = nn::buildFill(written.builder(stage), argument.getLoc(),
+                            cast<nn::NamedTensorType>(argument.getType()), 0);
+      return sum;
+    }
+    return written.get(stage, microbatch, operand.get());
+  });
+  for (OpOperand &operand : op->getOpOperands())
+    if (auto argument = dyn_cast<BlockArgument>(operand.get());
+        argument && kindOf(micro, argument.getArgNumber()) == nn::kindAccumulator)
+      sums[argument] = clone->getResult(0);
+  if (!isa<nn::CallOp>(op))
+    return;
+  SmallVector<Value> adds; // operands that gradients are, in order
+  for (OpOperand &operand : op->getOpOperands())
+    if (isGradient(operand))
+      adds.push_back(operand.get());
+  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(op, cast<nn::CallOp>(op).getCalleeAttr());
+  auto next = adds.begin();
+  for (unsigned index = 0; index < op->getNumResults() && next != adds.end(); ++index) {
+    auto kind =
+        callee.getResAttrs() ? callee.getResultAttrOfType<StringAttr>(index, nn::kindAttrName) : StringAttr();
+    if (kind && kind.getValue() == nn::kindGradient)
+      takeGradient(written, stage, *next++, clone->getResult(index));
+  }
+}
+
+//===-- gradients ----------------------------------------------------------===//
+
+/// Whether `value` is all of one argument's fields, in order; then that argument.
+static BlockArgument wholeArgument(Value value) {
+  SmallVector<Leaf> leaves = leavesOf(value, /*throughCalls=*/true);
+  if (leaves.empty() || leaves[0].first.getType() != value.getType())
+    return {};
+  for (auto [number, leaf] : llvm::enumerate(leaves))
+    if (leaf != Leaf(leaves[0].first, number))
+      return {};
+  return leaves[0].first;
+}
+
+void StageEntries::findPartialGradients() {
+  for (Operation &op : micro.getBody().front().without_terminator())
+    for (OpOperand &operand : op.getOpOperands())
+      if (isGradient(operand) && !wholeArgument(operand.get()))
+        for (auto [argument, field] : leavesOf(operand.get(), /*throughCalls=*/true))
+          inFields.insert({argument, shape.stageOf(microChunks.of(&op).chunk)});
+}
+
+/// Zero in the type of a field.
+static Value zeroOf(OpBuilder &builder, BlockArgument argument, unsigned field) {
+  auto bundle = cast<nn::BundleType>(argument.getType());
+  return nn::buildFill(builder, nn::named(argument.getLoc(), bundle.getFields()[field].getValue()),
+                       cast<nn::NamedTensorType>(bundle.getTypes()[field]), 0);
+}
+
+static Value packOf(OpBuilder &builder, BlockArgument argument, MutableArrayRef<Value> fields) {
+  for (auto [number, field] : llvm::enumerate(fields))
+    if (!field)
+      field = zeroOf(builder, argument, number);
+  return builder.create<nn::PackOp>(argument.getLoc(), cast<nn::BundleType>(argument.getType()), fields);
+}
+
+Value StageEntries::gradientOperand(StagePrograms &written, int stage, Value value) {
+  OpBuilder &builder = written.builder(stage);
+  if (BlockArgument argument = wholeArgument(value); argument && !inFields.contains({argument, stage})) {
+    Gradients &sum = gradients[argument][stage];
+    if (!sum.whole) {
+      SmallVector<Value> zeros(cast<nn::BundleType>(argument.getType()).size());
+      sum.whole = packOf(builder, argument, zeros);
+    }
+    return sum.whole;
+  }
+  SmallVector<Value> fields;
+  for (auto [argument, field] : leavesOf(value, /*throughCalls=*/true)) {
+    Gradients &sum = gradients[argument][stage];
+    sum.isWhole = false;
+    sum.fields.resize(cast<nn::BundleType>(argument.getType()).size());
+    Value &now = sum.fields[field];
+    if (!now)
+      now = zeroOf(builder, argument, field);
+    fields.push_back(now);
+  }
+  return builder.create<nn::PackOp>(nn::locOf(value), cast<nn::BundleType>(value.getType()), fields);
+}
+
+void StageEntries::takeGradient(StagePrograms &written, int stage, Value operand, Value result) {
+  if (BlockArgument argument = wholeArgument(operand); argument && !inFields.contains({argument, stage})) {
+    gradients[argument][stage].whole = result;
+    return;
+  }
+  auto fields = written.builder(stage).create<nn::UnpackOp>(result.getLoc(), result).getResults();
+  for (auto [leaf, value] : llvm::zip(leavesOf(operand, /*throughCalls=*/true), fields))
+    gradients[leaf.first][stage].fields[leaf.second] = value;
+}
+
+/// What all stages have added up of a bundle, on its owner.
+Value StageEntries::wholeGradient(StagePrograms &written, BlockArgument argument) {
+  const int owner = ownerOf(micro.getArgAttrDict(argument.getArgNumber()));
+  auto &byStage = gradients[argument];
+  OpBuilder &builder = written.builder(owner);
+  if (byStage.size() == 1 && byStage.begin()->first == owner && byStage.begin()->second.isWhole)
+    return byStage.begin()->second.whole;
+  auto bundle = cast<nn::BundleType>(argument.getType());
+  auto fieldsOf = [&](int stage) {
+    Gradients &sum = byStage[stage];
+    if (sum.isWhole && sum.whole)
+      return llvm::to_vector_of<Value>(
+          written.builder(stage).create<nn::UnpackOp>(argument.getLoc(), sum.whole).getResults());
+    sum.fields.resize(bundle.size());
+    return llvm::to_vector(sum.fields);
+  };
+  SmallVector<int> others;
+  for (auto &[stage, sum] : byStage)
+    if (stage != owner)
+      others.push_back(stage);
+  llvm::sort(others);
+  SmallVector<Value> total = fieldsOf(owner);
+  for (int stage : others)
+    for (auto [field, value] : llvm::enumerate(fieldsOf(stage))) {
+      if (!value)
+        continue;
+      Value received = written.move(value, stage, owner, nn::kindGradient);
+      total[field] =
+          total[field] ? nn::buildSum(builder, nn::locOf(value), total[field], received) : received;
+    }
+  return packOf(builder, argument, total);
+}
+
+//===-- the update ---------------------------------------------------------===//
+
+/// Whether a map adds its operands, scalars, and does nothing else.
+static bool isSum(nn::MapOp map) {
+  return map.getNumOperands() > 1 && map.getNumResults() == 1 &&
+         llvm::all_of(map.getOperands(),
+                      [](Value v) { return cast<nn::NamedTensorType>(v.getType()).isScalar(); }) &&
+         llvm::all_of(map.getBody().front().without_terminator(), llvm::IsaPred<arith::AddFOp>);
+}
+
+/// Each stage adds what it has to what the one before has sent.
+bool StageEntries::runSumOverStages(StagePrograms &written, nn::MapOp sum) {
+  std::vector<SmallVector<Value>> own(shape.stages);
+  for (Value operand : sum.getOperands())
+    if (int home = written.homeOf(once, operand); home >= 0)
+      own[home].push_back(operand);
+    else
+      return false;
+  Value total;
+  int at = -1;
+  for (int stage = 0; stage < shape.stages; ++stage) {
+    if (own[stage].empty())
+      continue;
+    SmallVector<Value> terms;
+    if (total)
+      terms.push_back(written.move(total, at, stage));
+    for (Value operand : own[stage])
+      terms.push_back(written.get(stage, once, operand));
+    at = stage;
+    total = terms.size() == 1
+                ? terms[0]
+                : nn::writeMap(written.builder(stage), sum.getLoc(), sum.getResultTypes(), terms,
+                               [](nn::ScalarMath s, ValueRange in) -> SmallVector<Value> {
+                                 Value result = in[0];
+                                 for (Value next : in.drop_front())
+                                   result = s.add(result, next);
+                                 return {result};
+                               })
+                      .getResult(0);
+  }
+  written.map(at, once, sum.getResult(0), total);
+  return true;
+}
+
+/// The stage where an op of the update belongs: of its weights or gradients, or where the last of its
+/// operands is made.
+int StageEntries::homeOf(StagePrograms &written, Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getOwner() == &step.getBody().front() && isa<nn::BundleType>(value.getType())
+               ? ownerOf(step.getArgAttrDict(argument.getArgNumber()))
+               : -1;
+  return written.homeOf(once, value);
+}
+
+void StageEntries::runTail(StagePrograms &written) {
+  Operation *yield = loop.getBody().front().getTerminator();
+  for (auto [index, result] : llvm::enumerate(loop.getResults())) {
+    auto called = cast<OpResult>(yield->getOperand(index)).getResultNumber();
+    // What @micro returns continues an argument: the loop hands it over at the same place.
+    Value carried = loop.getBody().getArgument(index + 1);
+    auto operand = llvm::find(microCall.getOperands(), carried) - microCall.getOperands().begin();
+    BlockArgument argument = micro.getArgument(operand);
+    (void)called;
+    if (kindOf(micro, argument.getArgNumber()) == nn::kindGradient) {
+      const int owner = ownerOf(micro.getArgAttrDict(argument.getArgNumber()));
+      written.map(owner, once, result, wholeGradient(written, argument));
+    } else if (Value sum = sums.lookup(argument)) {
+      auto func = sum.getDefiningOp()->getParentOfType<nn::FuncOp>();
+      for (int stage = 0; stage < shape.stages; ++stage)
+        if (written.func(stage) == func)
+          written.map(stage, once, result, sum);
+    }
+  }
+  bool isAfter = false;
+  for (Operation &op : step.getBody().front().without_terminator()) {
+    if (&op == loop) {
+      isAfter = true;
+      continue;
+    }
+    if (!isAfter || isWiring(&op) || written.isFree.contains(&op))
+      continue;
+    if (auto sum = dyn_cast<nn::MapOp>(op); sum && isSum(sum) && runSumOverStages(written, sum))
+      continue;
+    int bundles = -1, others = 0;
+    for (Value operand : op.getOperands())
+      (isa<nn::BundleType>(operand.getType()) ? bundles : others) =
+          std::max(isa<nn::BundleType>(operand.getType()) ? bundles : others, homeOf(written, operand));
+    written.run(bundles >= 0 ? bundles : others, once, &op);
+  }
+}

@@ -1,0 +1,60 @@
+// RUN: sed 's/nn.model = "tiny",/nn.model = "tiny", dist.plan = #dist.plan<mesh = [pp = 2, dp = 1], rules = [[batch@dp]]>, pipe.schedule = {axis = "pp", schedule = "1f1b", chunks_per_stage = 1},/' %S/../nn/Inputs/tiny.mlir > %t.mlir
+// RUN: shardc-opt --nn-outline --nn-differentiate --nn-step --pipe-cut %t.mlir | FileCheck %s
+// RUN: shardc-opt --pass-pipeline='builtin.module(nn-outline,nn-differentiate,nn-step,pipe-cut,builtin.module(dist-place,dist-simplify,dist-lower-reshard,dist-verify))' %t.mlir | FileCheck %s --check-prefix=PLACED
+
+// Two layers on two stages, the embedding with the first and the head with the second. The weight that both use is
+// the first one's; the second has a copy.
+// CHECK: module @stage_0 attributes {{.*}}mesh = [dp = 1]{{.*}}pipe.stage = #pipe.stage<0 of 2 over "pp", mesh = [pp = 2, dp = 1]>
+// CHECK-NOT: nn.func @head
+// CHECK: nn.func @step(%step: {{.*}}, %embed: !embed {{.*}}, %h.0: !block {{.*}}, %embed_m: {{.*}}, %h.0_m: {{.*}}, %embed_v: {{.*}}, %h.0_v:
+
+// Two micro-batches: two forwards are under way before the first backward.
+// CHECK: nn.call @embed(
+// CHECK: %[[Y0:.*]], %{{.*}} = nn.call @block_forward(
+// CHECK-NEXT: pipe.send %[[Y0]] to 1 message 0 order [batch, seq, embed]
+// CHECK: nn.call @embed(
+// CHECK: %[[Y1:.*]], %{{.*}} = nn.call @block_forward(
+// CHECK-NEXT: pipe.send %[[Y1]] to 1 message 1
+// CHECK: %[[D0:.*]] = pipe.receive from 1 message 0 order [batch, seq, embed]
+// CHECK: nn.call @block_backward({{.*}}%[[D0]], %{{.*}})
+// CHECK: nn.call @embed_backward(
+// CHECK: %[[D1:.*]] = pipe.receive from 1 message [[#]]
+// CHECK: nn.call @block_backward({{.*}}%[[D1]], %{{.*}})
+// CHECK: %[[G:.*]] = nn.call @embed_backward(
+
+// The copy's gradient is added, the norm goes on to the second stage, what scales gradients comes back.
+// CHECK: %[[OWN:.*]] = nn.unpack %[[G]]
+// CHECK-NEXT: %[[THEIRS:.*]] = pipe.receive from 1 message [[#]] order [vocab, embed] {nn.kind = "gradient"}
+// CHECK-NEXT: nn.map (%a = %[[OWN]] : {{.*}}, %b = %[[THEIRS]]
+// CHECK: nn.call @embed_squared_norm(
+// CHECK: nn.call @block_squared_norm(
+// CHECK: %[[SQUARE:.*]] = nn.map
+// CHECK: pipe.send %[[SQUARE]] to 1
+// CHECK: %[[SCALE:.*]] = pipe.receive from 1 message [[#]] order []
+// CHECK: nn.call @embed_update({{.*}}%[[SCALE]]
+// CHECK: nn.call @block_update({{.*}}%[[SCALE]]
+// CHECK: pipe.send %{{.*}} to 1 message [[#]] order [vocab, embed] {nn.kind = "parameter"}
+// CHECK: pipe.sent to 1
+// CHECK: nn.return
+
+// CHECK-LABEL: nn.func @eval(
+// CHECK: pipe.send
+// CHECK: pipe.receive from 1 message 0 order []
+// CHECK: pipe.receive from 1 message 1 order []
+
+// CHECK: module @stage_1
+// CHECK-NOT: nn.func @embed
+// CHECK: nn.func @step(%step: {{.*}}, %embed: !embed_copy {{.*}}pipe.copy}, %head: !head {{.*}}, %h.1: !block
+// CHECK: %[[X0:.*]] = pipe.receive from 0 message 0
+// CHECK: nn.call @block_forward(%[[X0]],
+// CHECK: nn.call @head_forward(
+// CHECK: nn.call @head_backward(
+// CHECK: %[[DX0:.*]], %{{.*}} = nn.call @block_backward(%[[X0]],
+// CHECK-NEXT: pipe.send %[[DX0]] to 0 message 0
+// CHECK: %[[X1:.*]] = pipe.receive from 0 message 1
+// CHECK: nn.call @block_forward(%[[X1]],
+// CHECK: nn.call @head_squared_norm(
+// CHECK: nn.call @head_update(
+// CHECK: nn.return {{.*}} : {{.*}}!embed_copy
+
+// PLACED-COUNT-2: nn.func @step(
