@@ -77,9 +77,16 @@ const std::vector<Level> &levels() {
            {"dist-verify", "no reshard, no unresolved partial: what follows may trust every type"},
        }},
       {Stage::Exec,
+       "", // what follows does the rest
+       {},
+       {
+           {"exec-layout",
+            "an order for the axes of each buffer, so that products need no transposes: one for all stages, "
+            "so that messages need none either"},
+       }},
+      {Stage::Exec,
        "40-exec.mlir",
        {
-           {"exec-layout", "an order for the axes of each buffer, so that products need no transposes"},
            {"exec-lower", "destinations instead of results, local sizes, strides; no placements left"},
            // Row kernels are fused here, when values have become buffers.
            {"exec-bucket", "small movements of one kind and group become one meeting"},
@@ -145,7 +152,7 @@ LogicalResult shardc::runPipeline(ModuleOp module, Stage last, const PipelineOpt
         return failure();
     if (failed(run(level.together, module, options)))
       return failure();
-    if (!options.dumpDir.empty() && failed(dump(module, options.dumpDir, level.file)))
+    if (!options.dumpDir.empty() && !level.file.empty() && failed(dump(module, options.dumpDir, level.file)))
       return failure();
   }
   return success();

@@ -78,6 +78,8 @@ public:
 private:
   std::optional<Program> build(Diagnostics &diags);
   bool isFaithful(const Program &program) const;
+  int64_t fewestLayers() const;
+  int64_t stages() const;
   enum class Verdict { Taken, Unfaithful, NoSize };
   Verdict judge();
   void addDegrees(const AxisRule &rule);
@@ -155,13 +157,26 @@ bool Shrinker::allowed(const std::string &axis, int64_t size, int64_t original) 
          });
 }
 
+/// A repeat is one with two layers; each part of a pipeline needs one, or as many as the plan says.
+int64_t Shrinker::fewestLayers() const {
+  if (!job.plan.pipeline)
+    return 2;
+  if (!job.plan.pipeline->layers.empty())
+    return std::numeric_limits<int64_t>::max();
+  return std::max<int64_t>(2, stages() * job.plan.pipeline->chunksPerStage.value);
+}
+
+int64_t Shrinker::stages() const {
+  return job.plan.pipeline ? job.plan.meshAxis(job.plan.pipeline->axis.value)->size.value : 1;
+}
+
 /// Whether `program` is the program that the job builds at first, but for allowed sizes and repeats beyond
-/// the second.
+/// the fewest.
 bool Shrinker::isFaithful(const Program &program) const {
   if (program.sizes.size() != wanted.sizes.size() || program.calls.size() != wanted.calls.size())
     return false;
   for (auto [now, before] : llvm::zip(program.calls, wanted.calls))
-    if (now.first != before.first || now.second < std::min<int64_t>(2, before.second))
+    if (now.first != before.first || now.second < std::min(fewestLayers(), before.second))
       return false;
   return llvm::all_of(llvm::zip(program.sizes, wanted.sizes), [&](auto pair) {
     auto &[now, before] = pair;
@@ -194,12 +209,13 @@ void Shrinker::note(const std::string &key, double from, double to) {
   changes.push_back({key, from, to});
 }
 
-/// At most two micro-batches, of at most two samples for each rank that divides the batch.
+/// At most two micro-batches, for each stage of a pipeline, of at most two samples for each rank that divides
+/// the batch.
 void Shrinker::shrinkBatch() {
   int64_t &batch = job.train.globalBatchSize.value, &microbatches = job.plan.microbatches.value;
   int64_t oldBatch = batch, oldMicrobatches = microbatches, ranks = job.plan.dataRanks();
   int64_t perRank = std::clamp<int64_t>(batch / microbatches / ranks, 1, 2);
-  microbatches = std::min<int64_t>(microbatches, 2);
+  microbatches = std::min(microbatches, 2 * stages());
   batch = microbatches * ranks * perRank;
   note("microbatches", oldMicrobatches, microbatches);
   note("global_batch_size", oldBatch, batch);

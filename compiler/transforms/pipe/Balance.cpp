@@ -22,8 +22,10 @@ static double costOf(Operation *op, llvm::DenseMap<Operation *, double> &known) 
       sum += costOf(&inner, known);
     return known[callee] = sum;
   }
-  llvm::MapVector<StringAttr, int64_t> sizes; // of the iteration space
-  for (ValueRange values : {ValueRange(op->getOperands()), ValueRange(op->getResults())})
+  llvm::MapVector<StringAttr, int64_t> sizes;   // of the iteration space
+  const bool readsRows = isa<nn::GatherOp>(op); // of a table that it does not go through
+  for (ValueRange values :
+       {readsRows ? ValueRange() : ValueRange(op->getOperands()), ValueRange(op->getResults())})
     for (Value value : values)
       if (auto tensor = dyn_cast<nn::NamedTensorType>(value.getType()))
         for (nn::AxisAttr axis : tensor.getAxes())

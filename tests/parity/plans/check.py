@@ -34,9 +34,13 @@ PLANS = {
     "tp4_sp": ["plan=tp_sp", "plan.mesh.tp=4"],
     "zero2": ["plan=zero2"],
     "hsdp": ["plan=hsdp"],
+    "pp2": ["plan={mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], pipeline: {axis: pp}}"],
+    "pp3": ["plan={mesh: {pp: 3}, pipeline: {axis: pp, schedule: gpipe}}"],
+    "pp2_tp2_sp": ["plan={mesh: {pp: 2, tp: 2}, shard: [{heads: tp, mlp: tp, vocab: tp}, {seq: tp}], pipeline: {axis: pp}}"],
 }
 RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4, "vocab4": 4, "zero1": 2, "zero3": 2,
-         "tp_sp_zero3": 4, "scoped": 4, "tp6_sp": 6, "tp4": 4, "tp4_sp": 4, "zero2": 2, "hsdp": 4}
+         "tp_sp_zero3": 4, "scoped": 4, "tp6_sp": 6, "tp4": 4, "tp4_sp": 4, "zero2": 2, "hsdp": 4, "pp2": 4, "pp3": 3,
+         "pp2_tp2_sp": 4}
 # What runs without --all.
 USUAL = {
     "gpt2": ("single", "ddp2", "tp2_sp", "dp2_tp2_sp", "vocab4", "tp_sp_zero3"),
