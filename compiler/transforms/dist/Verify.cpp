@@ -79,9 +79,8 @@ struct Verify : dist::impl::DistVerifyBase<Verify> {
       if (here == there)
         continue;
       InFlightDiagnostic diagnostic = emitError(value.getLoc());
-      diagnostic << "@" << entry.getSymName() << " " << verb << " a " << kind.getValue() << " of '"
-                 << name << "' as " << nn::toString(here) << ", but it is stored as "
-                 << nn::toString(there);
+      diagnostic << "@" << entry.getSymName() << " " << verb << " a " << kind.getValue() << " of '" << name
+                 << "' as " << nn::toString(here) << ", but it is stored as " << nn::toString(there);
       diagnostic.attachNote(place->second.entry.getLoc())
           << "so says @" << place->second.entry.getSymName() << ": reshard it before";
       return false;

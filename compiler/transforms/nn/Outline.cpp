@@ -3,15 +3,16 @@
 // In:  @main: ops of its own, and calls of layers, each with its own bundle of parameters (`nn.path` not
 // empty). Out: @main holds unpack, pack, child_key and calls only. Its own ops are @embed (before the first
 // layer), @head
-//      (after the last) and @middle (in between), each with one bundle of the parameters it reads. @main's own
-//      bundle is cut alike: a parameter is an argument with others that are first read by the same function.
+//      (after the last) and @middle (in between), each with one bundle of the parameters it reads. @main's
+//      own bundle is cut alike: a parameter is an argument with others that are first read by the same
+//      function.
 // Not here: anything about layers.
 //
 //   gather wte[tokens]; call @block; norm; contract wte   ->   call @embed; call @block; call @head
 //   %weights: {wte, ln_f}                                 ->   %embed: {wte}, %head: {ln_f}
 //
-// So every weight has a function's edge, where it is gathered, and a pipeline can be cut at calls alone: no bundle
-// belongs to the first stage and to the last.
+// So every weight has a function's edge, where it is gathered, and a pipeline can be cut at calls alone: no
+// bundle belongs to the first stage and to the last.
 //
 //===----------------------------------------------------------------------===//
 
@@ -186,8 +187,7 @@ private:
     readBefore.insert(sorted.begin(), sorted.end());
     return {BundleType::get(main.getContext(), builder.getStringAttr((isTied ? "tied_" : "") + run.name),
                             names, types),
-            "weights",
-            attrs.getDictionary(main.getContext())};
+            "weights", attrs.getDictionary(main.getContext())};
   }
 
   FuncOp declare() {
