@@ -18,12 +18,12 @@ public:
   Checker(const Pipeline &p, const Table &table, Transport transport)
       : p(p), table(table), transport(transport), at(p.stages, 0) {}
 
-  std::optional<std::string> fault(const std::vector<int> &mostHeld) {
-    if (std::optional<std::string> wrong = countTasks())
+  std::optional<Fault> fault(const std::vector<int> &mostHeld) {
+    if (std::optional<Fault> wrong = countTasks())
       return wrong;
-    if (std::optional<std::string> wrong = checkHeld(mostHeld))
+    if (std::optional<Fault> wrong = checkHeld(mostHeld))
       return wrong;
-    if (std::optional<std::string> wrong = checkOrderOfMessages())
+    if (std::optional<Fault> wrong = checkOrderOfMessages())
       return wrong;
     return run();
   }
@@ -46,35 +46,42 @@ private:
     return std::nullopt;
   }
 
-  std::optional<std::string> countTasks() {
+  std::optional<Fault> countTasks() {
     if (static_cast<int>(table.size()) != p.stages)
-      return fmt::format("the table has {} stages, the pipeline {}", table.size(), p.stages);
+      return Fault{Fault::Rule::tasks,
+                   fmt::format("the table has {} stages, the pipeline {}", table.size(), p.stages)};
     for (int stage = 0; stage < p.stages; ++stage)
       for (int index = 0; index < static_cast<int>(table[stage].size()); ++index) {
         const Task &task = table[stage][index];
         if (std::optional<std::string> wrong = checkTask(stage, task))
-          return wrong;
+          return Fault{Fault::Rule::tasks, *wrong, stage, index};
         if (!places.try_emplace(task, Place{stage, index}).second)
-          return fmt::format("stage {} does {} twice", stage, name(task));
+          return Fault{Fault::Rule::tasks, fmt::format("stage {} does {} twice", stage, name(task)), stage,
+                       index};
       }
     for (int chunk = 0; chunk < p.chunks(); ++chunk)
       for (int microbatch = 0; microbatch < p.microbatches; ++microbatch)
         for (int pass = 0; pass <= static_cast<int>(p.lastPass()); ++pass)
           if (const Task task{static_cast<Pass>(pass), chunk, microbatch}; !places.contains(task))
-            return fmt::format("stage {} never does {}", p.stageOf(chunk), name(task));
+            return Fault{Fault::Rule::tasks,
+                         fmt::format("stage {} never does {}", p.stageOf(chunk), name(task)),
+                         p.stageOf(chunk)};
     return std::nullopt;
   }
 
   //===-- memory -----------------------------------------------------------===//
 
-  std::optional<std::string> checkHeld(const std::vector<int> &mostHeld) const {
+  std::optional<Fault> checkHeld(const std::vector<int> &mostHeld) const {
     for (int stage = 0; stage < std::min<int>(p.stages, mostHeld.size()); ++stage) {
-      int held = 0;
+      int held = 0, index = 0;
       for (const Task &task : table[stage]) {
         held += task.pass == Pass::forward;
         if (held > mostHeld[stage])
-          return fmt::format("stage {} holds {} micro-batches when it does {}, {} is its limit", stage, held,
-                             name(task), mostHeld[stage]);
+          return Fault{Fault::Rule::held,
+                       fmt::format("stage {} holds {} micro-batches when it does {}, {} is its limit", stage,
+                                   held, name(task), mostHeld[stage]),
+                       stage, index};
+        ++index;
         held -= task.pass == p.lastPass();
       }
     }
@@ -91,7 +98,7 @@ private:
 
   /// A chunk's messages of one pass come one after the other: the receiver has to want them in the order in
   /// which they are sent.
-  std::optional<std::string> checkOrderOfMessages() const {
+  std::optional<Fault> checkOrderOfMessages() const {
     std::map<std::pair<Pass, int>, Place> last; // of a receiving chunk, where its latest message was made
     for (const std::vector<Task> &tasks : table)
       for (const Task &task : tasks) {
@@ -101,9 +108,11 @@ private:
         const Place made = places.at(*from);
         auto [before, isFirst] = last.try_emplace({task.pass, task.chunk}, made);
         if (!isFirst && before->second.index > made.index)
-          return fmt::format("stage {} sends {} before {}, stage {} wants them the other way", made.stage,
-                             name(*from), name(table[made.stage][before->second.index]),
-                             p.stageOf(task.chunk));
+          return Fault{Fault::Rule::messages,
+                       fmt::format("stage {} sends {} before {}, stage {} wants them the other way",
+                                   made.stage, name(*from), name(table[made.stage][before->second.index]),
+                                   p.stageOf(task.chunk)),
+                       places.at(task).stage, places.at(task).index};
         before->second = made;
       }
     return std::nullopt;
@@ -139,7 +148,7 @@ private:
     return takers;
   }
 
-  std::optional<std::string> run() {
+  std::optional<Fault> run() {
     for (bool moved = true; moved;) {
       moved = false;
       for (int stage = 0; stage < p.stages; ++stage)
@@ -154,7 +163,7 @@ private:
     return std::nullopt;
   }
 
-  std::string circleFrom(int stage) const {
+  Fault circleFrom(int stage) const {
     std::vector<int> chain;
     while (std::ranges::find(chain, stage) == chain.end()) {
       chain.push_back(stage);
@@ -170,7 +179,10 @@ private:
       links.push_back(fmt::format("stage {} waits {} for {} of stage {}", *each, where, name(wanted),
                                   p.stageOf(wanted.chunk)));
     }
-    return fmt::format("nobody can go on: {}", fmt::join(links, "; "));
+    // Where a stage has come to its end it waits for what it sent to be taken.
+    const int last = static_cast<int>(table[stage].size()) - 1;
+    return {Fault::Rule::waiting, fmt::format("nobody can go on: {}", fmt::join(links, "; ")), stage,
+            std::min(at[stage], last)};
   }
 
   const Pipeline &p;
@@ -181,9 +193,15 @@ private:
 };
 } // namespace
 
+std::optional<Fault> shardc::pipeline::findFault(const Pipeline &pipeline, const Table &table,
+                                                 Transport transport, const std::vector<int> &mostHeld) {
+  return Checker(pipeline, table, transport).fault(mostHeld);
+}
+
 std::optional<std::string> shardc::pipeline::faultOf(const Pipeline &pipeline, const Table &table,
                                                      Transport transport, const std::vector<int> &mostHeld) {
-  return Checker(pipeline, table, transport).fault(mostHeld);
+  std::optional<Fault> fault = findFault(pipeline, table, transport, mostHeld);
+  return fault ? std::optional(fault->what) : std::nullopt;
 }
 
 std::vector<int> shardc::pipeline::peakHeld(const Pipeline &pipeline, const Table &table) {

@@ -14,12 +14,24 @@ namespace shardc::pipeline {
 /// it.
 enum class Transport : uint8_t { buffered, blocking };
 
+/// What is wrong with a table: the rule that is broken, and the task at fault, a stage and the number of the
+/// task there, or -1.
+struct Fault {
+  enum class Rule : uint8_t { tasks, held, messages, waiting };
+  Rule rule = Rule::tasks;
+  std::string what;
+  int stage = -1, index = -1;
+};
+
 /// What is wrong with the table, or nothing:
 /// - a task that is missing, done twice, on a stage that has not its chunk, or none of the pipeline;
 /// - a stage that holds more micro-batches (begun forward, not through the last pass) than `mostHeld[stage]`,
 /// if given;
 /// - messages of one chunk that are sent in one order and received in another;
 /// - stages that wait for each other in a circle, or a stage for itself.
+std::optional<Fault> findFault(const Pipeline &pipeline, const Table &table, Transport transport,
+                               const std::vector<int> &mostHeld = {});
+/// The same in words alone.
 std::optional<std::string> faultOf(const Pipeline &pipeline, const Table &table, Transport transport,
                                    const std::vector<int> &mostHeld = {});
 

@@ -5,12 +5,14 @@
 
 namespace shardc::pipeline {
 
-/// A row a stage, time to the right in units of the shortest task: `3` begins forward, `3b` backward, `3w`
-/// the gradient of weights of micro-batch 3, `-` goes on, `.` is idle. Chunks after a stage's first one have
-/// their number in front: `1:3`.
+/// A row a stage, time to the right: a task stands where it begins, in the notation of tables (`F3`, `5:B3`),
+/// `-` goes on, `.` is idle. Lengths are in whole columns, so each row is one of a table in YAML too.
 std::string drawText(const Pipeline &pipeline, const Table &table, const Costs &costs);
 
-/// The same as SVG.
+/// The same as SVG, to scale.
 std::string drawSvg(const Pipeline &pipeline, const Table &table, const Costs &costs);
+
+/// What a column of the drawing stands for: the shortest task, but no less than an eighth of the longest.
+double columnOf(const Pipeline &pipeline, const Costs &costs);
 
 } // namespace shardc::pipeline

@@ -7,16 +7,11 @@
 
 using namespace shardc::pipeline;
 
-static double lengthOf(const Pipeline &p, Pass pass, const Costs &costs) {
-  switch (pass) {
-  case Pass::forward:
-    return costs.forward;
-  case Pass::backward:
-    return costs.backward + (p.splitsBackward ? 0 : costs.backwardWeight);
-  case Pass::backwardWeight:
-    return costs.backwardWeight;
-  }
-  return 0;
+double Costs::of(const Pipeline &p, const Task &task) const {
+  const std::array<double, 3> all{forward, backward, backwardWeight};
+  const std::array<double, 3> &costs = chunks.empty() ? all : chunks[task.chunk];
+  const bool isWhole = task.pass == Pass::backward && !p.splitsBackward;
+  return costs[static_cast<int>(task.pass)] + (isWhole ? costs[2] : 0);
 }
 
 Timeline shardc::pipeline::timelineOf(const Pipeline &p, const Table &table, const Costs &costs) {
@@ -38,7 +33,7 @@ Timeline shardc::pipeline::timelineOf(const Pipeline &p, const Table &table, con
           const bool travels = p.stageOf(from->chunk) != static_cast<int>(stage);
           begin = std::max(begin, found->second + (travels ? costs.transfer : 0));
         }
-        const double length = lengthOf(p, task.pass, costs);
+        const double length = costs.of(p, task);
         spans.push_back({begin, begin + length});
         endOf[task] = freeAt[stage] = begin + length;
         timeline.work += length;

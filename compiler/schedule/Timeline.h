@@ -3,12 +3,17 @@
 
 #include "compiler/schedule/Pipeline.h"
 
+#include <array>
+
 namespace shardc::pipeline {
 
 /// How long tasks take, in any one unit. A backward that is not split takes both its parts.
 struct Costs {
   double forward = 1, backward = 1, backwardWeight = 1;
-  double transfer = 0; // of a result to another stage
+  double transfer = 0;                       // of a result to another stage
+  std::vector<std::array<double, 3>> chunks; // of each chunk by pass, in place of the first three; or empty
+
+  double of(const Pipeline &pipeline, const Task &task) const;
 };
 
 struct Span {

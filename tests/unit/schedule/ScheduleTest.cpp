@@ -153,9 +153,9 @@ TEST(Schedule, saysWhatItNeeds) {
 
 TEST(Schedule, isDrawn) {
   const Pipeline p = pipelineFor(Kind::zeroBubbleH1, 2, 3);
-  EXPECT_EQ(drawText(p, makeTable(Kind::zeroBubbleH1, p), {}), "stage 0   0  1  .  0b 0w 2  1b 1w 2b 2w\n"
-                                                               "stage 1   .  0  0b 1  1b 0w 2  2b 1w 2w\n");
+  EXPECT_EQ(drawText(p, makeTable(Kind::zeroBubbleH1, p), {}), "stage 0   F0 F1 .  B0 W0 F2 B1 W1 B2 W2\n"
+                                                               "stage 1   .  F0 B0 F1 B1 W0 F2 B2 W1 W2\n");
   const Pipeline whole = pipelineFor(Kind::gpipe, 2, 2);
-  EXPECT_EQ(drawText(whole, makeTable(Kind::gpipe, whole), {}), "stage 0   0  1  .  .  .  0b -  1b -\n"
-                                                                "stage 1   .  0  1  0b -  1b -  .  .\n");
+  EXPECT_EQ(drawText(whole, makeTable(Kind::gpipe, whole), {}), "stage 0   F0 F1 .  .  .  B0 -  B1 -\n"
+                                                                "stage 1   .  F0 F1 B0 -  B1 -  .  .\n");
 }
