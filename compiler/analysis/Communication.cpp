@@ -25,7 +25,12 @@ using namespace exec;
 using namespace shardc;
 
 namespace {
-using Key = std::pair<std::string, std::vector<std::string>>; // kind, mesh axes
+struct Key {
+  std::string kind;
+  std::vector<std::string> meshAxes;
+  int64_t peer = -1;
+  auto operator<=>(const Key &) const = default;
+};
 struct Total {
   double count = 0, meetings = 0, ahead = 0, bytes = 0;
 
@@ -79,13 +84,13 @@ private:
     Key key{stringifyCollectiveKind(op.getKind()).str(), {}};
     for (StringAttr axis : mesh.getNames())
       if (llvm::is_contained(op.getMesh().getAsRange<StringAttr>(), axis))
-        key.second.push_back(axis.str());
+        key.meshAxes.push_back(axis.str());
     return key;
   }
 
   static Key keyOf(SendOp op) {
     pipes::StageAttr stage = pipes::stageOf(op);
-    return {"send", {stage ? stage.getAxis().str() : ""}};
+    return {"send", {stage ? stage.getAxis().str() : ""}, static_cast<int64_t>(op.getTo())};
   }
 
   void add(Region &region, double times, Totals &totals) {
@@ -136,7 +141,7 @@ std::vector<Movement> shardc::movementsOf(ModuleOp module, StringRef function) {
   std::vector<Movement> movements;
   Counter counter(module);
   for (auto &[key, total] : counter.of(function))
-    movements.push_back({key.first, key.second, static_cast<int64_t>(total.count),
+    movements.push_back({key.kind, key.meshAxes, key.peer, static_cast<int64_t>(total.count),
                          static_cast<int64_t>(total.meetings), static_cast<int64_t>(total.ahead),
                          total.bytes});
   return movements;

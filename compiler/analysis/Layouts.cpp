@@ -3,6 +3,7 @@
 #include "compiler/analysis/Layouts.h"
 
 #include "dialects/dist/Dist.h"
+#include "dialects/pipe/Pipe.h"
 
 using namespace mlir;
 using namespace shardc;
@@ -22,6 +23,7 @@ struct Run {
   std::string prefix; // `h.`; the whole path when there is no index
   int64_t first = 0, last = 0;
   nn::BundleType bundle;
+  bool isCopy = false;
 
   std::string nameOf(StringRef field, bool asRange) const {
     if (prefix.empty())
@@ -65,14 +67,15 @@ std::vector<ParameterLayout> shardc::parameterLayouts(ModuleOp module) {
       continue;
     }
     runs.push_back({indexed ? indexed->first : path.str(), indexed ? indexed->second : 0,
-                    indexed ? indexed->second : 0, bundle});
+                    indexed ? indexed->second : 0, bundle,
+                    step.getArgAttr(i, pipes::copyAttrName) != nullptr});
   }
   std::vector<ParameterLayout> layouts;
   for (const Run &run : runs)
     for (auto [field, type] : llvm::zip(run.bundle.getFields(), run.bundle.getTypes())) {
       auto tensor = cast<nn::NamedTensorType>(type);
       layouts.push_back({run.nameOf(field, false), run.nameOf(field, true), tensor, inUse(tensor, module),
-                         run.last - run.first + 1, localElements(tensor, module)});
+                         run.last - run.first + 1, localElements(tensor, module), run.isCopy});
     }
   return layouts;
 }

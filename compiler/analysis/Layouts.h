@@ -16,6 +16,10 @@ struct ParameterLayout {
   nn::NamedTensorType inUse; ///< where computations on activations read it
   int64_t instances = 1;
   int64_t localElements = 0; ///< of one instance, on one rank, at rest
+  bool isCopy = false;       ///< of a weight that another stage of the pipeline owns
+
+  /// Of all instances, at rest; elements are f32 throughout.
+  int64_t bytesPerRank() const { return 4 * localElements * instances; }
 };
 
 /// The parameters of a `dist` program in the order of @step's arguments, equal layers together.

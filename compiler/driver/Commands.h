@@ -40,6 +40,9 @@ std::string bytesText(double bytes);
 /// Rows of text in columns as wide as they need; the columns from `right` on are aligned to the right.
 std::string table(const std::vector<std::vector<std::string>> &rows, size_t right);
 
+/// Writes a file; reports why it can't.
+bool writeText(const std::string &path, const std::string &text);
+
 /// What `shardc run` takes besides the job.
 struct RunOptions {
   int64_t ranksPerCore = 4;
@@ -55,6 +58,8 @@ struct ScheduleOptions {
 
 int emitCommand(const JobOptions &options, Stage stage);
 int explainCommand(const JobOptions &options);
+/// The timetable of the plan's pipeline; also as a picture, where `svg` names a file.
+int explainScheduleCommand(const JobOptions &options, const std::string &svg);
 /// Which rule gave each axis of a weight, or of all weights of a module, its mesh axes.
 int whyCommand(const JobOptions &options, const std::string &path);
 int schemaCommand(const std::string &document);

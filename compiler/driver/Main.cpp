@@ -47,7 +47,17 @@ int main(int argc, char **argv) {
   explain->add_flag("--json", options.json, "as JSON");
   std::string why;
   explain->add_option("--why", why, "which rules place this weight, or the weights of this module: h.0.mlp");
-  explain->callback([&] { exitCode = why.empty() ? explainCommand(options) : whyCommand(options, why); });
+  bool drawsSchedule = false;
+  CLI::Option *drawing =
+      explain->add_flag("--schedule", drawsSchedule, "draw the timetable of the plan's pipeline instead");
+  std::string picture;
+  explain->add_option("-o,--output", picture, "with --schedule: also as a picture, an SVG file")
+      ->needs(drawing);
+  explain->callback([&] {
+    exitCode = drawsSchedule ? explainScheduleCommand(options, picture)
+               : why.empty() ? explainCommand(options)
+                             : whyCommand(options, why);
+  });
 
   CLI::App *verify = app.add_subcommand("verify", "compare the placed program with one device, by value");
   addJobOptions(*verify, options);

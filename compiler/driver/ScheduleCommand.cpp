@@ -6,7 +6,6 @@
 #include "compiler/schedule/Schedules.h"
 
 #include <fmt/format.h>
-#include <fstream>
 #include <iostream>
 
 using namespace shardc;
@@ -39,10 +38,5 @@ int shardc::scheduleCommand(const ScheduleOptions &options) {
   const bool isBlocking = !faultOf(p, table, Transport::blocking);
   fmt::print("{}\n", isBlocking ? "no circle of waiting, whether sends are buffered or not"
                                 : "no circle of waiting if sends are buffered; there is one if they are not");
-  if (options.svg.empty())
-    return 0;
-  std::ofstream file(options.svg);
-  file << drawSvg(p, table, costs);
-  file.close();
-  return file ? 0 : fail(fmt::format("{}: could not be written", options.svg));
+  return options.svg.empty() || writeText(options.svg, drawSvg(p, table, costs)) ? 0 : 1;
 }

@@ -3,8 +3,18 @@
 #include "compiler/driver/Commands.h"
 
 #include "fmt/format.h"
+#include <fstream>
 
 using namespace shardc;
+
+bool shardc::writeText(const std::string &path, const std::string &text) {
+  std::ofstream file(path);
+  file << text;
+  file.close();
+  if (!file)
+    fmt::print(stderr, "error: {}: could not be written\n", path);
+  return static_cast<bool>(file);
+}
 
 std::string shardc::withCommas(int64_t value) {
   std::string digits = std::to_string(value);

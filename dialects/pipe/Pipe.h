@@ -14,6 +14,8 @@ namespace pipes {
 inline constexpr llvm::StringLiteral stageAttrName = "pipe.stage";
 /// Of the whole module: the schedule that its stages follow, as the plan has it (a dictionary).
 inline constexpr llvm::StringLiteral scheduleAttrName = "pipe.schedule";
+/// Of the whole module, once it is cut: what the schedule came to (compiler/transforms/pipe/Timetable.h).
+inline constexpr llvm::StringLiteral timetableAttrName = "pipe.timetable";
 /// Of a function: a task of a stage, called once for each micro-batch. What its callers gather they hold for
 /// long.
 inline constexpr llvm::StringLiteral taskAttrName = "pipe.task";

@@ -1,17 +1,21 @@
-//===- Balance.h - how many layers each part of a pipeline has -------------===//
+//===- Balance.h - runs of layers as even as can be -------------------------===//
 #pragma once
 
-#include "dialects/nn/Nn.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <cstdint>
+#include <limits>
 
 namespace pipes {
 
-/// The number of layers of each of `chunks` parts of @micro: as `given`, checked, or so that the longest part
-/// is as short as can be, with what stands before the first layer and after the last counted.
-mlir::FailureOr<llvm::SmallVector<int64_t>>
-layersOfChunks(nn::FuncOp micro, int chunks, mlir::DenseI64ArrayAttr given, nn::EmitError error);
+/// What a run that may not be costs.
+inline constexpr double never = std::numeric_limits<double>::infinity();
 
-/// The sizes of `parts` runs of `costs`, none empty, so that the longest run is as short as can be; `before`
-/// and `after` are added to the first and the last. Of equals the one with less in the parts that come first.
-llvm::SmallVector<int64_t> balance(llvm::ArrayRef<double> costs, double before, double after, int parts);
+/// The sizes of `parts` runs of `count` layers, none empty, so that the costliest run costs as little as can
+/// be; `cost(part, first, last)` is of layers [first, last) in that part. Of equals the one with less in the
+/// parts that come first. Empty if every way has a run that may not be.
+llvm::SmallVector<int64_t> balance(int count, int parts,
+                                   llvm::function_ref<double(int part, int first, int last)> cost);
 
 } // namespace pipes

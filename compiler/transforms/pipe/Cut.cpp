@@ -1,9 +1,8 @@
 //===- Cut.cpp - a program for each stage of the pipeline ------------------===//
 //
-// In:  @micro, @step (a loop over @micro, then the update), @eval, @init; `pipe.schedule`: the mesh axis, the
-//      schedule, the number of layers of each chunk.
-// Out: a module for each stage: the same entries, with what the stage does of them, and the functions that
-// these call.
+// In:  @micro, @step (a loop over @micro, then the update), @eval, @init; `pipe.schedule`, as the plan has
+// it. Out: a module for each stage: the same entries, with what the stage does of them, and the functions
+// that these call.
 //      Its plan is the mesh without the axis. @step goes through the micro-batches task by task, as the
 //      schedule has it. What another stage made is received; gradients of a weight that several stages use
 //      are added up by the first of them, which alone updates it and sends the others what is new.
@@ -11,10 +10,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/transforms/pipe/Balance.h"
+#include "compiler/transforms/pipe/PlanPipeline.h"
 #include "compiler/transforms/pipe/StageEntries.h"
 
-#include "compiler/schedule/Schedules.h"
 #include "compiler/transforms/nn/WriteFunction.h"
 #include "compiler/transforms/pipe/Passes.h"
 
@@ -64,33 +62,21 @@ struct Cut : pipes::impl::PipeCutBase<Cut> {
   }
 
   LogicalResult cut(ModuleOp module, DictionaryAttr schedule) {
-    auto axis = schedule.getAs<StringAttr>("axis"), name = schedule.getAs<StringAttr>("schedule");
-    auto perStage = schedule.getAs<IntegerAttr>("chunks_per_stage");
-    auto recipe = module->getAttrOfType<DictionaryAttr>("nn.recipe");
-    auto microbatches = recipe ? recipe.getAs<IntegerAttr>("microbatches") : IntegerAttr();
-    auto micro = module.lookupSymbol<nn::FuncOp>("micro");
-    dist::PlanAttr plan = dist::planOf(module);
-    std::optional<pipeline::Kind> kind =
-        name ? pipeline::kindNamed(std::string_view(name.getValue())) : std::nullopt;
-    if (!plan || !microbatches || !micro || !axis || !perStage || !kind || plan.sizeOf(axis) == 0)
-      return module.emitError()
-             << "'" << scheduleAttrName
-             << "' must name an axis of the mesh, a schedule and the chunks of a stage, and the "
-                "module have a plan, a recipe and @micro";
-    auto at = schedule.getAs<LocationAttr>("at");
-    auto error = [&] { return emitError(at ? Location(at) : module.getLoc()); };
-    const auto stages = static_cast<int>(plan.sizeOf(axis));
-    const pipeline::Pipeline shape = pipeline::pipelineFor(
-        *kind, stages, static_cast<int>(microbatches.getInt()), static_cast<int>(perStage.getInt()));
-    if (auto why = pipeline::whyNot(*kind, shape))
-      return error() << *why;
-    if (shape.splitsBackward)
-      return error() << "schedule '" << name.getValue()
-                     << "' splits the backward, which is not built yet: use 1f1b, gpipe or interleaved";
-    FailureOr<SmallVector<int64_t>> layers =
-        layersOfChunks(micro, shape.chunks(), schedule.getAs<DenseI64ArrayAttr>("layers"), error);
-    if (failed(layers))
+    FailureOr<Timetable> timetable = planPipeline(module);
+    if (failed(timetable))
       return failure();
+    const pipeline::Pipeline &shape = timetable->shape;
+    if (shape.splitsBackward)
+      return emitError(schedule.getAs<LocationAttr>("at") ? Location(schedule.getAs<LocationAttr>("at"))
+                                                          : module.getLoc())
+             << "schedule '" << timetable->schedule
+             << "' splits the backward, which is not built yet: use 1f1b, gpipe or interleaved";
+    dist::PlanAttr plan = dist::planOf(module);
+    const auto axis = StringAttr::get(&getContext(), timetable->axis);
+    const int stages = shape.stages;
+    SmallVector<int64_t> layers;
+    for (const Part &part : timetable->parts)
+      layers.push_back(part.layers);
 
     SmallVector<ModuleOp> programs;
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
@@ -108,8 +94,9 @@ struct Cut : pipes::impl::PipeCutBase<Cut> {
           inside.clone(*func);
       programs.push_back(program);
     }
-    StageEntries entries(module, programs, shape, *layers);
-    entries.write(pipeline::makeTable(*kind, shape));
+    StageEntries entries(module, programs, shape, layers);
+    entries.write(timetable->table);
+    module->setAttr(timetableAttrName, timetable->toAttribute(&getContext()));
     for (auto func : llvm::make_early_inc_range(module.getOps<nn::FuncOp>()))
       func.erase();
     llvm::for_each(programs, removeUnreached);

@@ -21,7 +21,7 @@ std::map<std::string, Movement> movementsIn(const char *text) {
   std::map<std::string, Movement> found;
   if (module)
     for (const Movement &movement : movementsOf(*module, "step"))
-      found[movement.kind] = movement;
+      found[movement.kind + (movement.peer < 0 ? "" : " to " + std::to_string(movement.peer))] = movement;
   return found;
 }
 
@@ -116,13 +116,15 @@ module attributes {exec.mesh = #exec.mesh<dp=2>, pipe.stage = #pipe.stage<1 of 4
     exec.wait %2
   }
 })");
-  ASSERT_EQ(found.size(), 1u);
-  const Movement &sends = found["send"];
-  EXPECT_EQ(sends.meshAxes, (std::vector<std::string>{"pp"}));
-  EXPECT_EQ(sends.count, 2);
-  EXPECT_EQ(sends.meetings, 2);
-  EXPECT_EQ(sends.ahead, 1);
-  EXPECT_EQ(sends.bytes, 2 * 512);
+  ASSERT_EQ(found.size(), 2u);
+  for (int peer : {0, 2}) {
+    const Movement &sends = found["send to " + std::to_string(peer)];
+    EXPECT_EQ(sends.meshAxes, (std::vector<std::string>{"pp"}));
+    EXPECT_EQ(sends.count, 1);
+    EXPECT_EQ(sends.meetings, 1);
+    EXPECT_EQ(sends.ahead, peer == 2 ? 1 : 0);
+    EXPECT_EQ(sends.bytes, 512);
+  }
 }
 
 } // namespace
