@@ -152,6 +152,11 @@ LogicalResult shardc::runPipeline(ModuleOp module, Stage last, const PipelineOpt
         return failure();
     if (failed(run(level.together, module, options)))
       return failure();
+    if (options.rehearse && level.stage == Stage::Exec &&
+        !level.file.empty()) // what is rehearsed was verified
+      for (ModuleOp program : pipes::stagesOf(module))
+        if (failed(run({{"exec-rehearse", ""}}, program, options)))
+          return failure();
     if (!options.dumpDir.empty() && !level.file.empty() && failed(dump(module, options.dumpDir, level.file)))
       return failure();
   }

@@ -19,6 +19,7 @@ enum class Stage {
 struct PipelineOptions {
   std::string dumpDir;     ///< write the program after each level here; empty: don't
   bool timing = false;     ///< print the seconds of each pass
+  bool rehearse = false;   ///< what computes becomes a pause, when all else is done
   Stage first = Stage::Nn; ///< the levels before it have run
 };
 

@@ -98,6 +98,6 @@ Load Loads::of(Operation *op) {
   dist::PlanAttr plan = module ? dist::planOf(module) : dist::PlanAttr();
   load.flops = flopsOf(op, plan);
   load.bytes = bytesOf(op, plan);
-  load.time = std::max(load.flops, flopsPerByte * load.bytes);
+  load.time = std::max(load.flops, nn::flopsPerByte * load.bytes);
   return load;
 }

@@ -2,17 +2,15 @@
 //
 // Of a program of one device or of a rank: floating-point operations, and bytes read and written. No machine
 // is known, so time is counted in operations: an op takes as long as the longer of its arithmetic and of
-// moving its bytes, at `flopsPerByte`. Ratios of such times are what parts of a pipeline are balanced by.
+// moving its bytes, at `nn::flopsPerByte`. Ratios of such times are what parts of a pipeline are balanced by.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "dialects/nn/Cost.h"
 #include "dialects/nn/Nn.h"
 
 namespace shardc {
-
-/// What machines compute while they move a byte: cores some 10, accelerators in f32 some 20.
-inline constexpr double flopsPerByte = 8;
 
 struct Load {
   double flops = 0, bytes = 0;

@@ -153,8 +153,8 @@ LogicalResult FunctionPrinter::statement(Operation *op) {
         return success();
       })
       .Case<exec::CallOp, exec::LoopOp, exec::GemmOp, exec::AttentionOp, exec::AttentionBackwardOp,
-            exec::CollectiveOp, exec::WaitOp, exec::SendOp, exec::ReceiveOp, exec::RopeOp>(
-          [&](auto callOp) { return call(callOp); })
+            exec::CollectiveOp, exec::WaitOp, exec::SendOp, exec::ReceiveOp, pipes::BeginOp, exec::PauseOp,
+            exec::RopeOp>([&](auto callOp) { return call(callOp); })
       .Case<exec::GatherOp, exec::ScatterAddOp, exec::IotaOp, exec::RandomOp, exec::DropoutOp, exec::CopyOp,
             exec::MaskOp>([&](auto loops) {
         std::string name = loops->getName().stripDialect().str() + "_" + shortName(loops.getOut());
@@ -187,6 +187,11 @@ void FunctionPrinter::enterAndCall(Operation *op, const std::string &what, const
   std::string place = placeOf(op->getLoc());
   int64_t id = shared.operations.add(shared.programs.nameOf(func) + ": " + what, place);
   body.line(fmt::format("context.enter({}), {};", id, text), place);
+}
+
+LogicalResult FunctionPrinter::call(exec::PauseOp op) {
+  enterAndCall(op, "pause", fmt::format("context.pause({})", op.getCost().convertToDouble()));
+  return success();
 }
 
 LogicalResult FunctionPrinter::call(exec::CallOp op) {

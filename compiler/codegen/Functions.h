@@ -3,6 +3,7 @@
 
 #include "compiler/codegen/Shared.h"
 #include "compiler/codegen/Work.h"
+#include "dialects/pipe/Pipe.h"
 
 #include <set>
 
@@ -69,6 +70,8 @@ private:
   mlir::LogicalResult call(exec::WaitOp op);
   mlir::LogicalResult call(exec::SendOp op);
   mlir::LogicalResult call(exec::ReceiveOp op);
+  mlir::LogicalResult call(pipes::BeginOp op);
+  mlir::LogicalResult call(exec::PauseOp op);
   void finish(exec::SendOp op);
   void finish(exec::ReceiveOp op);
   mlir::LogicalResult call(exec::RopeOp op);

@@ -4,6 +4,7 @@
 //     its wait    rt::sent
 //   exec.receive  rt::expect    from here on it may arrive
 //     its wait    rt::receive
+//   pipe.begin    context.begin from here on the stage is at another task
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,6 +51,15 @@ void FunctionPrinter::finish(exec::ReceiveOp op) {
   enterAndCall(op, fmt::format("receive {} from stage {}", buffer, op.getFrom()),
                fmt::format("rt::receive({}context.stage({}), {}, {}, {})", shared.target.leadArgument,
                            op.getFrom(), buffer, op.getBufferType().getNumElements(), op.getMessage()));
+}
+
+LogicalResult FunctionPrinter::call(pipes::BeginOp op) {
+  static constexpr const char *passes[] = {"forward", "backward", "backwardWeight", "update"};
+  std::string task = fmt::format("rt::Pass::{}", passes[static_cast<int>(op.getPass())]);
+  if (op.getMicrobatch())
+    task += fmt::format(", {}, {}", *op.getMicrobatch(), *op.getChunk());
+  body.line(fmt::format("context.begin({{{}}});", task));
+  return success();
 }
 
 } // namespace shardc::codegen

@@ -72,6 +72,29 @@ bool Programs::areAlike(Program &program, exec::FuncOp func, exec::FuncOp other)
   return same;
 }
 
+int64_t Programs::chunksPerStage() const {
+  int64_t chunks = 0;
+  for (auto &program : all)
+    program->module.walk([&](pipes::BeginOp begin) {
+      chunks = std::max<int64_t>(chunks, int64_t(begin.getChunk().value_or(0)) + 1);
+    });
+  return std::max<int64_t>(1, chunks / int64_t(all.size()));
+}
+
+bool Programs::splitsBackward() const {
+  bool splits = false;
+  for (auto &program : all)
+    program->module.walk(
+        [&](pipes::BeginOp begin) { splits |= begin.getPass() == pipes::Pass::backward_weight; });
+  return splits;
+}
+
+bool Programs::areRehearsed() const {
+  return llvm::any_of(all, [](auto &program) {
+    return program->module.walk([](exec::PauseOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  });
+}
+
 int64_t Programs::numMessages() const {
   int64_t count = 0;
   for (auto &program : all)

@@ -42,6 +42,12 @@ public:
   /// What the package calls a function: "block_forward", "stage_1.block_forward" where an earlier stage has
   /// another one of its name, "stage_1.step" for an entry.
   const std::string &nameOf(exec::FuncOp func) const { return names.find(standIn(func))->second; }
+  /// Of the pipeline, as its tasks have it: chunks of the model on each stage, and whether the gradients of
+  /// weights are tasks of their own.
+  int64_t chunksPerStage() const;
+  bool splitsBackward() const;
+  /// Whether pauses stand for what computes.
+  bool areRehearsed() const;
   /// Messages from one stage to another have numbers below this one.
   int64_t numMessages() const;
 

@@ -253,8 +253,14 @@ void TablesPrinter::losses(Program &program) {
 }
 
 std::string TablesPrinter::pipeline() {
-  return fmt::format("{{.axis = mesh::{}, .messages = {}}}", identifier(shared.pipelineAxis.getValue()),
-                     shared.programs.numMessages());
+  const Programs &programs = shared.programs;
+  std::string more;
+  if (programs.chunksPerStage() > 1)
+    more += fmt::format(", .chunksPerStage = {}", programs.chunksPerStage());
+  if (programs.splitsBackward())
+    more += ", .splitsBackward = true";
+  return fmt::format("{{.axis = mesh::{}, .messages = {}{}}}", identifier(shared.pipelineAxis.getValue()),
+                     programs.numMessages(), more);
 }
 
 void TablesPrinter::members(const Tables &tables) {
@@ -268,6 +274,8 @@ void TablesPrinter::members(const Tables &tables) {
   out.line(fmt::format(".groups = {},", shared.groups.empty() ? "{}" : "groupSpecs"));
   if (shared.programs.arePipelined())
     out.line(fmt::format(".pipeline = {},", pipeline()));
+  if (shared.programs.areRehearsed())
+    out.line(".isRehearsal = true,");
   out.line(fmt::format(".arenaBytes = {},", bytes ? bytes.getInt() : 0), "the planned peak");
   table("parameters", tables.hasParameters, "parameters");
   table("states", tables.hasStates, "states");

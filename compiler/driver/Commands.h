@@ -19,6 +19,7 @@ struct JobOptions {
   std::vector<std::string> sets; ///< --set key=value
   std::string dumpDir;           ///< --dump-ir
   bool json = false, timing = false;
+  bool rehearse = false; ///< --rehearse
 };
 
 /// A job, read and compiled up to some stage. Errors have been printed when there is none.
@@ -56,6 +57,13 @@ struct ScheduleOptions {
   std::string svg; ///< a file, or empty
 };
 
+/// What `shardc trace` reads.
+struct TraceOptions {
+  std::string path;
+  int64_t first = 2; ///< the first step that counts, from 1
+  bool json = false;
+};
+
 int emitCommand(const JobOptions &options, Stage stage);
 int explainCommand(const JobOptions &options);
 /// The timetable of the plan's pipeline; also as a picture, where `svg` names a file.
@@ -66,6 +74,8 @@ int schemaCommand(const std::string &document);
 int verifyCommand(const JobOptions &options, int64_t world);
 int buildCommand(const JobOptions &options, const std::string &folder);
 int scheduleCommand(const ScheduleOptions &options);
+/// The bubble of a run that was traced, measured and predicted.
+int traceCommand(const TraceOptions &options);
 int runCommand(const JobOptions &options, const RunOptions &run);
 
 } // namespace shardc

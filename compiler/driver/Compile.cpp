@@ -68,7 +68,7 @@ std::optional<CompiledJob> shardc::compileJob(const JobOptions &options, Stage l
   if (!diags.empty())
     fmt::print(stderr, "{}", diags.str());
   if (!compiled.module || !diags.empty() ||
-      failed(runPipeline(*compiled.module, last, {options.dumpDir, options.timing})))
+      failed(runPipeline(*compiled.module, last, {options.dumpDir, options.timing, options.rehearse})))
     return {};
   return compiled;
 }

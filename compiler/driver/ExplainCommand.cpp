@@ -135,12 +135,12 @@ int shardc::explainCommand(const JobOptions &options) {
     e.rules.push_back(levelText(level, written.modules, e.meshNames));
   for (dist::LevelAttr level : plan.getOptimizerState())
     e.rulesAtRest.push_back(levelText(level, {}, e.meshNames));
-  PipelineOptions toDist{options.dumpDir, options.timing, Stage::Dist};
+  PipelineOptions toDist{.dumpDir = options.dumpDir, .timing = options.timing, .first = Stage::Dist};
   if (failed(runPipeline(*compiled->module, Stage::Dist, toDist)))
     return 1;
   for (mlir::ModuleOp program : pipes::stagesOf(*compiled->module))
     e.programs.push_back(Explanation::reportOf(program));
-  PipelineOptions toExec{options.dumpDir, options.timing, Stage::Exec};
+  PipelineOptions toExec{.dumpDir = options.dumpDir, .timing = options.timing, .first = Stage::Exec};
   if (failed(runPipeline(*compiled->module, Stage::Exec, toExec)))
     return 1;
   for (auto [program, report] : llvm::zip(pipes::stagesOf(*compiled->module), e.programs)) {

@@ -18,6 +18,13 @@ void addJobOptions(CLI::App &command, JobOptions &options) {
   command.add_option("--dump-ir", options.dumpDir, "write the program after each level into this folder");
   command.add_flag("--timing", options.timing, "print the time each pass took");
 }
+
+void addRehearse(CLI::App &command, JobOptions &options) {
+  command.add_flag(
+      "--rehearse", options.rehearse,
+      "a trainer that sleeps instead of computing: all messages, collectives and tasks in their order, "
+      "on any number of ranks");
+}
 } // namespace
 
 int main(int argc, char **argv) {
@@ -69,6 +76,7 @@ int main(int argc, char **argv) {
 
   CLI::App *build = app.add_subcommand("build", "write and compile the trainer package");
   addJobOptions(*build, options);
+  addRehearse(*build, options);
   std::string folder = "out";
   build->add_option("-o,--output", folder, "the package's folder")->capture_default_str();
   build->callback([&] { exitCode = buildCommand(options, folder); });
@@ -76,6 +84,7 @@ int main(int argc, char **argv) {
   CLI::App *run =
       app.add_subcommand("run", "build if needed, then train on every rank of the mesh on this machine");
   addJobOptions(*run, options);
+  addRehearse(*run, options);
   RunOptions runOptions;
   run->add_option("--ranks-per-core", runOptions.ranksPerCore, "how many ranks may share a core")
       ->check(CLI::PositiveNumber)
@@ -106,6 +115,14 @@ int main(int argc, char **argv) {
       ->capture_default_str();
   schedule->add_option("-o,--output", drawn.svg, "also as a picture: an SVG file");
   schedule->callback([&] { exitCode = scheduleCommand(drawn); });
+
+  CLI::App *trace =
+      app.add_subcommand("trace", "measure the bubble of a pipeline: of a run with -- --trace FILE");
+  TraceOptions traced;
+  trace->add_option("file", traced.path, "what the trainer wrote")->required();
+  trace->add_option("--from-step", traced.first, "the first step that counts")->capture_default_str();
+  trace->add_flag("--json", traced.json, "as JSON");
+  trace->callback([&] { exitCode = traceCommand(traced); });
 
   try {
     app.parse(argc, argv);

@@ -54,7 +54,7 @@ FailureOr<Turn> Interpreter::resume() {
       MessageId id{stage, int64_t(sent.getTo()), int64_t(sent.getMessage())};
       if (!messages->isTaken(id))
         return Turn(waitingToBeTaken(next, id));
-    } else if (failed(runOp(next))) {
+    } else if (!isa<pipes::BeginOp>(next) && failed(runOp(next))) {
       return failure();
     }
   }

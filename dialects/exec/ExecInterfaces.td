@@ -15,4 +15,10 @@ def Exec_AccessOpInterface : OpInterface<"AccessOpInterface"> {
   ];
 }
 
+def Exec_CostOpInterface : OpInterface<"CostOpInterface"> {
+  let cppNamespace = "::exec";
+  let description = "What computes, and how much.";
+  let methods = [InterfaceMethod<"the number of floating-point operations that take about as long (nn/Cost.h)", "double", "getCost">];
+}
+
 #endif

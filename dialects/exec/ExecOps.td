@@ -25,6 +25,10 @@ class Exec_Work<string mnemonic, list<Trait> traits = []>
   let hasVerifier = 1;
 }
 
+/// Work that computes or copies, on this rank alone.
+class Exec_Compute<string mnemonic, list<Trait> traits = []>
+    : Exec_Work<mnemonic, !listconcat([DeclareOpInterfaceMethods<Exec_CostOpInterface>], traits)>;
+
 //===-- functions ---------------------------------------------------------===//
 
 def Exec_FuncOp : Exec_Op<"func", [IsolatedFromAbove, Symbol, SingleBlockImplicitTerminator<"ReturnOp">,
@@ -198,7 +202,7 @@ def Exec_ChildKeyOp : Exec_Pointer<"child_key"> {
 
 //===-- computations ------------------------------------------------------===//
 
-def Exec_GemmOp : Exec_Work<"gemm"> {
+def Exec_GemmOp : Exec_Compute<"gemm"> {
   let summary = "a strided matrix product: C = A B + beta C";
   let description = [{
     `C[b.., i, j] = beta * C[b.., i, j] + sum over l of A[b.., i, l] * B[b.., l, j]` with i over `m`, j over `n`, l over `k`, b.. over `batch`,
@@ -221,7 +225,7 @@ def Exec_GemmOp : Exec_Work<"gemm"> {
 
 defvar Loops = TypedArrayAttrBase<Exec_LoopAttr, "loops">;
 
-def Exec_KernelOp : Exec_Work<"kernel", [IsolatedFromAbove, AttrSizedOperandSegments, SingleBlockImplicitTerminator<"YieldOp">,
+def Exec_KernelOp : Exec_Compute<"kernel", [IsolatedFromAbove, AttrSizedOperandSegments, SingleBlockImplicitTerminator<"YieldOp">,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "a loop nest: one scalar region for each point, results stored or folded";
   let description = [{
@@ -246,7 +250,7 @@ def Exec_KernelOp : Exec_Work<"kernel", [IsolatedFromAbove, AttrSizedOperandSegm
   let extraClassDeclaration = [{ Store getStore(unsigned i) { return static_cast<Store>(getStores()[i]); } }];
 }
 
-def Exec_GatherOp : Exec_Work<"gather"> {
+def Exec_GatherOp : Exec_Compute<"gather"> {
   let summary = "pick rows by index";
   let description = [{
     For each point of `loops` (strides in table, index, out): `r = index - start`; out becomes `table[r]` along
@@ -265,7 +269,7 @@ def Exec_GatherOp : Exec_Work<"gather"> {
     `:` type($table) `,` type($index) `,` type($out)
   }];
 }
-def Exec_ScatterAddOp : Exec_Work<"scatter_add"> {
+def Exec_ScatterAddOp : Exec_Compute<"scatter_add"> {
   let summary = "add rows by index";
   let description = [{
     With beta 0 all of out is zero first. For each point of `loops` (strides in updates, index, out): `r = index - start`; the update is
@@ -289,7 +293,7 @@ defvar AttentionAttributes = (ins
     OptionalAttr<Exec_RankAttr>:$query_start, OptionalAttr<Exec_RankAttr>:$key_start,
     I64Attr:$groups, I64Attr:$query_size, I64Attr:$key_size);
 
-def Exec_AttentionOp : Exec_Work<"attention"> {
+def Exec_AttentionOp : Exec_Compute<"attention"> {
   let summary = "softmax(scale * query . key) . value, as nn.attention, on this rank's part";
   let description = [{
     Strides of the loops: query, key, value, out, lse. `dim` is folded between query and key. Causality, window,
@@ -304,7 +308,7 @@ def Exec_AttentionOp : Exec_Work<"attention"> {
     `:` type($query) `,` type($key) `,` type($value) `,` type($out) `,` type($lse)
   }];
 }
-def Exec_AttentionBackwardOp : Exec_Work<"attention_backward"> {
+def Exec_AttentionBackwardOp : Exec_Compute<"attention_backward"> {
   let summary = "gradients of attention with respect to query, key and value";
   let description = [{
     Strides of the loops: query, key, value, out, lse, d_out, d_query, d_key, d_value. All of d_query, d_key, d_value is written.
@@ -320,7 +324,7 @@ def Exec_AttentionBackwardOp : Exec_Work<"attention_backward"> {
   }];
 }
 
-def Exec_RopeOp : Exec_Work<"rope"> {
+def Exec_RopeOp : Exec_Compute<"rope"> {
   let summary = "turn pairs of a head's dimensions by position, as nn.rope";
   let description = [{
     Strides of `loops`: operand, positions, out; of `dim`: operand, out. `inverse` turns back. May be in place.
@@ -331,13 +335,13 @@ def Exec_RopeOp : Exec_Work<"rope"> {
   let assemblyFormat = "$operand `at` $positions `->` $out `loops` custom<Loops>($loops) `dim` custom<Loop>($dim) attr-dict `:` type($operand) `,` type($positions) `,` type($out)";
 }
 
-def Exec_IotaOp : Exec_Work<"iota"> {
+def Exec_IotaOp : Exec_Compute<"iota"> {
   let summary = "global positions";
   let description = "Strides of `loops`: out, value. An element is `start` plus the sum of its indices times the value's strides. C2: integers.";
   let arguments = (ins Exec_Buffer:$out, Loops:$loops, Exec_RankAttr:$start);
   let assemblyFormat = "`->` $out `loops` custom<Loops>($loops) `start` custom<Rank>($start) attr-dict `:` type($out)";
 }
-def Exec_RandomOp : Exec_Work<"random"> {
+def Exec_RandomOp : Exec_Compute<"random"> {
   let summary = "normal random numbers of mean 0: std * rt::normal(seed, key, site, element)";
   let description = [{
     Strides of `loops`: out, element. An element's number is `start` plus the sum of its indices times the element's strides:
@@ -346,7 +350,7 @@ def Exec_RandomOp : Exec_Work<"random"> {
   let arguments = (ins Exec_Key:$key, Exec_Buffer:$out, Loops:$loops, Exec_RankAttr:$start, F64Attr:$std, I32Attr:$site);
   let assemblyFormat = "$key `->` $out `loops` custom<Loops>($loops) `start` custom<Rank>($start) attr-dict `:` type($out)";
 }
-def Exec_DropoutOp : Exec_Work<"dropout"> {
+def Exec_DropoutOp : Exec_Compute<"dropout"> {
   let summary = "zero elements with probability p, divide the others by 1 - p";
   let description = [{
     Strides of `loops`: operand, out, element, sample. Kept where `rt::uniform(seed, key, site, sample, element) >= p`, with
@@ -359,12 +363,12 @@ def Exec_DropoutOp : Exec_Work<"dropout"> {
 
 //===-- movement ----------------------------------------------------------===//
 
-def Exec_CopyOp : Exec_Work<"copy"> {
+def Exec_CopyOp : Exec_Compute<"copy"> {
   let summary = "copy elements; strides of the loops: operand, out";
   let arguments = (ins Exec_Buffer:$operand, Exec_Buffer:$out, Loops:$loops);
   let assemblyFormat = "$operand `->` $out `loops` custom<Loops>($loops) attr-dict `:` type($operand) `,` type($out)";
 }
-def Exec_MaskOp : Exec_Work<"mask"> {
+def Exec_MaskOp : Exec_Compute<"mask"> {
   let summary = "keep the value on one rank of a group, zero on the others: a whole value becomes partial";
   let description = "out is the operand on ranks whose coordinates on the mesh axes `over` are all 0, else zero. Strides: operand, out. May be in place. C2: the mesh has the axes.";
   let arguments = (ins Exec_Buffer:$operand, Exec_Buffer:$out, StrArrayAttr:$over, Loops:$loops);
@@ -461,6 +465,18 @@ def Exec_WaitOp : Exec_Op<"wait"> {
     /// What is waited for: collectives, or one call, send or receive.
     ::llvm::SmallVector<::mlir::Operation *> getStarted();
   }];
+}
+
+def Exec_PauseOp : Exec_Op<"pause"> {
+  let summary = "do nothing for as long as so many floating-point operations would take";
+  let description = [{
+    What a rehearsal has in place of work (`exec-rehearse`). The trainer's flags say how long an operation takes.
+
+    Example: `exec.pause 8.192000e+04`. C1: the cost is positive.
+  }];
+  let arguments = (ins F64Attr:$cost);
+  let assemblyFormat = "$cost attr-dict";
+  let hasVerifier = 1;
 }
 
 #endif

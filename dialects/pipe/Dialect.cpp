@@ -9,6 +9,7 @@ using namespace mlir;
 using namespace pipes;
 
 #include "dialects/pipe/PipeDialect.cpp.inc"
+#include "dialects/pipe/PipeEnums.cpp.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/pipe/PipeAttrs.cpp.inc"

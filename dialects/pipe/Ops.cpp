@@ -43,6 +43,14 @@ void ReceiveOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
     setName(getResult(), name);
 }
 
+LogicalResult BeginOp::verify() {
+  const bool isUpdate = getPass() == Pass::update;
+  if (getMicrobatch().has_value() == isUpdate || getChunk().has_value() == isUpdate) // C1
+    return emitOpError() << (isUpdate ? "'update' is of no micro-batch and no chunk"
+                                      : "must say of which micro-batch and which chunk it is");
+  return success();
+}
+
 LogicalResult SentOp::verify() {
   int sends = 0;
   for (Operation &op : *(*this)->getBlock()) {

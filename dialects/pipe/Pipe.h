@@ -4,6 +4,7 @@
 #include "dialects/dist/Dist.h"
 
 #include "dialects/pipe/PipeDialect.h.inc"
+#include "dialects/pipe/PipeEnums.h.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/pipe/PipeAttrs.h.inc"

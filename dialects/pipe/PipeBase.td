@@ -3,6 +3,7 @@
 #define SHARDC_PIPE_BASE
 
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 
 def Pipe_Dialect : Dialect {
@@ -32,6 +33,14 @@ def Pipe_StageAttr : AttrDef<Pipe_Dialect, "Stage"> {
                         ArrayRefParameter<"::dist::MeshAxisAttr">:$mesh);
   let assemblyFormat = "`<` $index `of` $count `over` $axis `,` `mesh` `=` `[` $mesh `]` `>`";
   let genVerifyDecl = 1;
+}
+
+/// `backward` is all of it, or the gradient of the input where `backward_weight` is the other part; `update` is
+/// what a step does behind its micro-batches.
+def Pipe_Pass : I32EnumAttr<"Pass", "what a stage is at", [
+    I32EnumAttrCase<"forward", 0>, I32EnumAttrCase<"backward", 1>, I32EnumAttrCase<"backward_weight", 2>,
+    I32EnumAttrCase<"update", 3>]> {
+  let cppNamespace = "::pipes";
 }
 
 #endif

@@ -54,4 +54,19 @@ def Pipe_ReceiveOp : Pipe_Op<"receive", [DeclareOpInterfaceMethods<OpAsmOpInterf
   let assemblyFormat = "`from` $from `message` $message `order` custom<Names>($order) attr-dict `:` type($result)";
 }
 
+def Pipe_BeginOp : Pipe_Op<"begin"> {
+  let summary = "from here on the stage is at a task of its timetable";
+  let description = [{
+    Nothing is computed here and nothing depends on it: it tells whoever watches a run (a trace, a rehearsal) where one
+    task ends and the next begins. It stays as it is from `pipe-cut` to the trainer's code.
+
+    Examples: `pipe.begin forward of microbatch 3 chunk 0`, `pipe.begin update`
+
+    C1: all but `update` have a micro-batch and a chunk.
+  }];
+  let arguments = (ins Pipe_Pass:$pass, OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$microbatch,
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$chunk);
+  let assemblyFormat = "$pass (`of` `microbatch` $microbatch^)? (`chunk` $chunk^)? attr-dict";
+}
+
 #endif

@@ -4,34 +4,30 @@
 
 namespace rt {
 
-static void messageDone() {
-  if (afterMeetingForTests)
-    afterMeetingForTests();
-}
-
 //===-- one node -----------------------------------------------------------===//
 
 // The cell is free: the message of the call before this one was waited for.
 void LocalPeer::send(const void *data, std::int64_t, int number) {
   MessageCell &cell = outgoing[number];
-  waitWhile(cell.posted, 1, cell.sleepers, watch);
+  waitWhile(cell.posted, 1, cell.sleepers, watch, Wait::message);
   cell.offset = static_cast<const std::byte *>(data) - ownArena;
   change(cell.posted, 1, cell.sleepers);
+  metOrPassed();
 }
 
 void LocalPeer::sent(int number) {
   MessageCell &cell = outgoing[number];
-  waitWhile(cell.posted, 1, cell.sleepers, watch);
-  messageDone();
+  waitWhile(cell.posted, 1, cell.sleepers, watch, Wait::message);
+  metOrPassed();
 }
 
 void LocalPeer::receive(void *data, std::int64_t bytes, int number) {
   MessageCell &cell = incoming[number];
-  waitWhile(cell.posted, 0, cell.sleepers, watch);
+  waitWhile(cell.posted, 0, cell.sleepers, watch, Wait::message);
   const std::int64_t n = bytes / 4;
   copyTile(peersArena + cell.offset, data, chunked(1, n, n, n));
   change(cell.posted, 0, cell.sleepers);
-  messageDone();
+  metOrPassed();
 }
 
 //===-- across nodes -------------------------------------------------------===//
@@ -46,11 +42,11 @@ RemotePeer::RemotePeer(Remote &remote, int rank, int firstTag, int messages)
 
 void RemotePeer::send(const void *data, std::int64_t bytes, int number) {
   remote.send(data, bytes, rank, firstTag + number, outgoing[number]);
+  metOrPassed();
 }
 
 void RemotePeer::sent(int number) {
-  remote.finish(outgoing[number]);
-  messageDone();
+  remote.finish(outgoing[number], Wait::message);
 }
 
 void RemotePeer::expect(void *data, std::int64_t bytes, int number) {
@@ -58,8 +54,7 @@ void RemotePeer::expect(void *data, std::int64_t bytes, int number) {
 }
 
 void RemotePeer::receive(void *, std::int64_t, int number) {
-  remote.finish(incoming[number]);
-  messageDone();
+  remote.finish(incoming[number], Wait::message);
 }
 
 } // namespace rt

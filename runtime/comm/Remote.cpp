@@ -41,20 +41,25 @@ void Remote::receive(void *data, std::int64_t bytes, int rank, int tag, Requests
               &requests.emplace_back());
 }
 
-void Remote::finish(Requests &requests) {
-  for (int tries = 1;; ++tries) {
+void Remote::finish(Requests &requests, Wait kind) {
+  auto areDone = [&] {
     int done = 0;
     MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
-    if (done)
-      break;
-    if (tries % 256 == 0)
-      watch.look();
-    if (tries > 4096)
-      usleep(100); // a long wait: leave the core to the ranks that compute
-    else if (tries > watch.spins / 64)
-      sched_yield();
+    return done != 0;
+  };
+  if (!areDone()) {
+    const Waiting waiting(watch, kind);
+    for (int tries = 1; !areDone(); ++tries) {
+      if (tries % 256 == 0)
+        watch.look();
+      if (tries > 4096)
+        usleep(100); // a long wait: leave the core to the ranks that compute
+      else if (tries > watch.spins / 64)
+        sched_yield();
+    }
   }
   requests.clear();
+  metOrPassed();
 }
 
 void Remote::swapBlocks(Members &group, const std::byte *sent, std::int64_t sendStep, std::byte *received,

@@ -26,7 +26,7 @@ public:
   void send(const void *data, std::int64_t bytes, int rank, int tag, Requests &requests);
   void receive(void *data, std::int64_t bytes, int rank, int tag, Requests &requests);
   /// Returns when all of them are complete.
-  void finish(Requests &requests);
+  void finish(Requests &requests, Wait kind);
 
   void send(const void *data, std::int64_t bytes, int rank, int tag) {
     send(data, bytes, rank, tag, pending);
@@ -34,7 +34,7 @@ public:
   void receive(void *data, std::int64_t bytes, int rank, int tag) {
     receive(data, bytes, rank, tag, pending);
   }
-  void finish() { finish(pending); }
+  void finish() { finish(pending, Wait::meeting); }
 
 private:
   using Cell = std::uint32_t;

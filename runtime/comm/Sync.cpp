@@ -9,7 +9,7 @@
 
 namespace rt {
 
-void (*afterMeetingForTests)() = nullptr;
+void (*afterMeeting)() = nullptr;
 
 namespace {
 
@@ -30,9 +30,18 @@ void futex(std::atomic<std::uint32_t> &word, int operation, std::uint32_t value,
 
 } // namespace
 
+std::int64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * std::int64_t(1'000'000'000) + time.tv_nsec;
+}
+
 void waitWhile(std::atomic<std::uint32_t> &word, std::uint32_t value, std::atomic<std::uint32_t> &sleepers,
-               Watch &watch) {
+               Watch &watch, Wait kind) {
   auto passed = [&] { return word.load(std::memory_order_acquire) != value; };
+  if (passed())
+    return;
+  const Waiting waiting(watch, kind);
   for (int i = 0; i < watch.spins; ++i) {
     if (passed())
       return;
@@ -71,11 +80,10 @@ void meet(SyncCell &cell, int members, Watch &watch) {
       cell.arrived.store(0, std::memory_order_relaxed);
       change(cell.generation, generation + 1, cell.sleepers);
     } else {
-      waitWhile(cell.generation, generation, cell.sleepers, watch);
+      waitWhile(cell.generation, generation, cell.sleepers, watch, Wait::meeting);
     }
   }
-  if (afterMeetingForTests)
-    afterMeetingForTests();
+  metOrPassed();
 }
 
 } // namespace rt

@@ -1,5 +1,6 @@
 //===- World.cpp - all ranks of a run, from MPI_Init to the last line ------===//
 #include "runtime/comm/World.h"
+#include "runtime/comm/Delays.h"
 #include "runtime/comm/Members.h"
 #include "runtime/comm/Node.h"
 #include "runtime/comm/Peers.h"
@@ -141,6 +142,7 @@ static void checkSize(const WorldShape &shape, int size) {
 
 Context &World::build(const WorldShape &shape) {
   checkSize(shape, impl->size);
+  delayAsAsked(impl->rank);
   impl->makeNode(shape);
   impl->node->describe = [this](int rank) { return describeRank ? describeRank(rank) : std::string(); };
   together([&] { impl->node->makeArenas(shape.arenaBytes); });
@@ -202,7 +204,7 @@ void World::Impl::makeGroup(const WorldShape &shape, const GroupSpec &spec, int 
 
 // A node's message cells are by sender, then by the receiver's stage, then by number.
 void World::Impl::makePeers(const WorldShape &shape, int firstTag) {
-  const auto [axis, messages] = shape.pipeline;
+  const int axis = shape.pipeline.axis, messages = shape.pipeline.messages;
   const int stages = stagesOf(shape);
   auto cellsOf = [&](int sender, int receiversStage) {
     return &node->message((sender * stages + receiversStage) * messages);
@@ -303,6 +305,10 @@ void World::report(const std::string &message, const std::function<void()> &note
     return;
   impl->node->abort();
   impl->tellOthers();
+}
+
+void World::tellOfWaits(Waits *waits) {
+  impl->node->waits = waits;
 }
 
 void World::look() {

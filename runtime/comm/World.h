@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "runtime/comm/Sync.h"
 #include "runtime/core/Context.h"
 #include "runtime/core/Program.h"
 #include <functional>
@@ -39,6 +40,9 @@ public:
   /// Arena, groups, peers and context.
   Context &build(const WorldShape &shape);
   Context &context();
+
+  /// Who wants to know when this rank waits for others; may stay unset.
+  void tellOfWaits(Waits *waits);
 
   /// The largest vote of all ranks; everybody must call it.
   int agree(int vote);

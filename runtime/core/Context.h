@@ -2,7 +2,7 @@
 //
 // What generated code is handed; every file of it includes this one, so it includes next to nothing.
 // `at<T>(offset)` is a pointer into the rank's arena; `enter(op)` tells the status page which operation runs,
-// in one store.
+// in one store; `begin(task)` tells a trace, where there is one.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -13,6 +13,34 @@ namespace rt {
 
 class Group; // runtime/comm/Collectives.h
 class Peer;  // runtime/comm/Messages.h
+
+/// What a stage of a pipeline is at: a part of one micro-batch's work, or what a step does behind them all.
+/// `backward` is the gradient of the input alone where `backwardWeight` is the other part.
+enum class Pass : std::uint8_t { forward, backward, backwardWeight, update };
+struct Task {
+  Pass pass = Pass::update;
+  int microbatch = 0;
+  int chunk = 0; // of the model, counted over all stages
+};
+
+/// What a rehearsal's pauses take, in place of work.
+class Pace {
+public:
+  virtual void begin(const Task &task) = 0;
+  virtual void pause(double operations) = 0;
+
+protected:
+  ~Pace() = default;
+};
+
+/// Is told of each task when it begins.
+class TaskListener {
+public:
+  virtual void begin(const Task &task) = 0;
+
+protected:
+  ~TaskListener() = default;
+};
 
 class Context {
 public:
@@ -33,11 +61,24 @@ public:
   /// From here on this rank is in operation `id` of Program::operations.
   void enter(std::int32_t id) const { __atomic_store_n(operation, id, __ATOMIC_RELAXED); }
 
+  /// From here on this rank is at this task of its stage.
+  void begin(const Task &task) const {
+    if (trace)
+      trace->begin(task);
+    if (pace)
+      pace->begin(task);
+  }
+
+  /// In a rehearsal: here so many floating-point operations would be done.
+  void pause(double operations) const { pace->pause(operations); }
+
   int rank = 0, world = 1;
   const int *coordinates = nullptr;  // per mesh axis
   Group *const *groups = nullptr;    // per Program::groups; as all that is pointed to, the world's
   Peer *const *stages = nullptr;     // per stage; null: this rank's own
   std::int32_t *operation = nullptr; // the status page's cell
+  TaskListener *trace = nullptr;     // null: nobody wants to know
+  Pace *pace = nullptr;              // of a rehearsal
 };
 
 } // namespace rt

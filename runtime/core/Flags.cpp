@@ -24,6 +24,14 @@ std::int64_t wholeNumber(const char *flag, const std::string &text) {
   return number;
 }
 
+double positiveNumber(const char *flag, const std::string &text) {
+  double number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || !(number > 0) || number > 1e9)
+    throw Error(std::string(flag) + " is '" + text + "'", "a number above 0 is valid");
+  return number;
+}
+
 const std::vector<Flag> &flagTable() {
   static const std::vector<Flag> table = {
       {"--steps", "N", "optimizer steps", [](Flags &f, auto &v) { f.steps = wholeNumber("--steps", v); }},
@@ -41,6 +49,17 @@ const std::vector<Flag> &flagTable() {
       {"--run-dir", "DIR", "where the ranks' status pages go", [](Flags &f, auto &v) { f.runDir = v; }},
       {"--dump", "DIR", "gradients of the first step; weights and optimizer state at the end",
        [](Flags &f, auto &v) { f.dump = v; }},
+      {"--trace", "FILE",
+       "when each rank began and ended its tasks and waited, for ui.perfetto.dev and shardc trace",
+       [](Flags &f, auto &v) { f.trace = v; }},
+      {"--trace-steps", "N", "how many of the first steps are traced (10)",
+       [](Flags &f, auto &v) { f.traceSteps = wholeNumber("--trace-steps", v); }},
+      {"--gflops", "X",
+       "of a rehearsal: operations in a nanosecond, by which its pauses are as long as planned (10)",
+       [](Flags &f, auto &v) { f.gflops = positiveNumber("--gflops", v); }},
+      {"--forward-ms", "X",
+       "of a rehearsal: all tasks alike, a stage's forward of a micro-batch takes so long",
+       [](Flags &f, auto &v) { f.forwardMs = positiveNumber("--forward-ms", v); }},
       {"--check-arena", nullptr, "poison the arena; report the bytes touched and the allocations in steps",
        [](Flags &f, auto &) { f.checkArena = true; }},
       {"--help", nullptr, "this text", [](Flags &f, auto &) { f.help = true; }},

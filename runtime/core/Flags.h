@@ -14,6 +14,10 @@ struct Flags {
   std::string metrics;  // JSONL file; empty: none
   std::string dump;     // folder for gradients of step 0, weights and optimizer state at the end
   std::string runDir;   // status pages
+  std::string trace;    // file for when tasks began and ended; empty: not noted
+  std::int64_t traceSteps = 10;
+  double gflops = 0;    // of a rehearsal: how fast a rank computes; 0: as fast as any
+  double forwardMs = 0; // of a rehearsal: what each forward task takes, whatever it computes; 0: as planned
   bool quiet = false, evalOnly = false, checkArena = false, help = false;
 };
 

@@ -52,8 +52,10 @@ struct GroupSpec {
 
 /// The stages of a pipeline lie along one mesh axis, and each has a program of its own.
 struct Pipeline {
-  int axis = -1;    // of the mesh; < 0: there is none
-  int messages = 0; // numbers of messages from one rank to another are below it
+  int axis = -1;               // of the mesh; < 0: there is none
+  int messages = 0;            // numbers of messages from one rank to another are below it
+  int chunksPerStage = 1;      // parts of the model
+  bool splitsBackward = false; // gradients of weights are tasks of their own
 };
 
 enum class Type : std::uint8_t { f32, i32, i64 };
@@ -144,7 +146,8 @@ struct Program {
   std::span<const MeshAxis> mesh;
   std::span<const GroupSpec> groups;
   Pipeline pipeline = {};
-  std::int64_t arenaBytes; // the planned peak, per rank
+  bool isRehearsal = false; // it pauses instead of computing
+  std::int64_t arenaBytes;  // the planned peak, per rank
   std::span<const Parameter> parameters;
   std::span<const State> states;
   const char *filePrefix = "";                 // files may leave it out of their names

@@ -8,6 +8,8 @@
 #include "runtime/core/LoadWeights.h"
 #include "runtime/core/Mesh.h"
 #include "runtime/core/Output.h"
+#include "runtime/core/Rehearsal.h"
+#include "runtime/core/Tracing.h"
 #include "runtime/core/Weights.h"
 #include "runtime/observe/Progress.h"
 #include "runtime/observe/Signals.h"
@@ -48,6 +50,7 @@ public:
 private:
   void prepare();
   void makeStatusPage();
+  void startTrace();
   void trainStep(std::int64_t step);
   void evaluate(std::int64_t stepsDone);
   double meanLoss() const;
@@ -68,6 +71,8 @@ private:
   StatusPage *status = nullptr;
   std::optional<Inputs> inputs;     // where the program has some
   std::optional<Progress> progress; // on rank 0
+  std::optional<Trace> trace;       // where one is wanted
+  std::optional<Rehearsal> rehearsal;
 };
 
 /// The text is mapped by every rank; a pattern of token files is told by its tokenizer's name.
@@ -131,12 +136,29 @@ void Trainer::prepare() {
     poisonArena(context.arena, world.arenaRoom());
     world.agree(0);
   }
+  startTrace();
+  if (program.isRehearsal)
+    context.pace =
+        &rehearsal.emplace(program.pipeline, flags.gflops > 0 ? flags.gflops : 10, flags.forwardMs / 1000);
   during(opStarting);
   program.init(context);
   if (flags.initFrom.empty())
     return;
   during(opReadingWeights);
   loadWeights(world, programs, flags.initFrom);
+}
+
+/// All ranks begin together.
+void Trainer::startTrace() {
+  if (flags.trace.empty())
+    return;
+  world.together([&] {
+    if (world.rank() == 0)
+      writeTrace(flags.trace, {}, {}); // before anybody trains for it
+  });
+  trace.emplace(context, flags.traceSteps);
+  context.trace = &*trace;
+  world.tellOfWaits(&*trace);
 }
 
 double Trainer::read(const Scalar &scalar, double absent) const {
@@ -182,7 +204,11 @@ void Trainer::trainStep(std::int64_t step) {
   write(program.step, step);
   write(program.firstSample, step * program.recipe.globalBatch);
   countAllocations(flags.checkArena && step > 0);
+  if (trace)
+    trace->beginStep(step);
   program.run(context);
+  if (trace)
+    trace->endStep();
   countAllocations(false);
 }
 
@@ -291,6 +317,9 @@ int Trainer::run() {
     dumpState();
   if (!flags.output.empty() && !flags.evalOnly)
     saveResults(done);
+  if (trace)
+    saveTrace(world, *trace, stageAt(programs, coordinatesOf(program.mesh, world.rank())), program.operations,
+              flags.trace);
   if (flags.checkArena)
     reportArena();
   setState(RankState::finished);
@@ -312,6 +341,8 @@ int runAll(World &world, Programs programs, int argc, char **argv) {
   Flags flags;
   try {
     flags = readFlags(program.recipe, argc, argv);
+    if (!program.isRehearsal && (flags.gflops > 0 || flags.forwardMs > 0))
+      throw Error("--gflops and --forward-ms are of rehearsals", "shardc run --rehearse makes one");
     if (flags.help) {
       if (world.rank() == 0)
         std::fputs(usage(argv[0]).c_str(), stdout);
@@ -319,7 +350,8 @@ int runAll(World &world, Programs programs, int argc, char **argv) {
     }
     // A launcher, which is who asks for status pages, has said it before it built and started us.
     if (world.rank() == 0 && !flags.quiet && flags.runDir.empty())
-      std::printf("%s\n", program.identity);
+      std::printf("%s%s\n", program.identity,
+                  program.isRehearsal ? "; a rehearsal: nothing is computed" : "");
     std::fflush(stdout);
     world.build({program.mesh, program.groups, program.arenaBytes, program.pipeline});
   } catch (const std::exception &error) {

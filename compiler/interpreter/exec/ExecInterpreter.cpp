@@ -4,6 +4,7 @@
 
 #include "compiler/interpreter/exec/Accesses.h"
 #include "compiler/interpreter/exec/Transfer.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -174,6 +175,7 @@ LogicalResult ExecInterpreter::runOp(Activation &activation, Operation *op) {
       })
       .Case([&](SendOp send) { return runSend(activation, send); })
       .Case([&](ReceiveOp receive) { return runReceive(activation, receive); })
+      .Case([&](pipes::BeginOp) { return success(); })
       .Case([&](WaitOp wait) -> LogicalResult {
         for (Value token : wait.getTokens()) {
           Started transfer = std::exchange(scope[token].transfer, nullptr);

@@ -197,6 +197,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       .Case<pipes::SendOp>(done(&FunctionLowering::lowerSend))
       .Case<pipes::SentOp>(done(&FunctionLowering::lowerSent))
       .Case<pipes::ReceiveOp>(done(&FunctionLowering::lowerReceive))
+      .Case<pipes::BeginOp>([&](Operation *inner) { return builder.clone(*inner), success(); })
       .Case<nn::StackOp, nn::ConcatOp>([&](Operation *inner) {
         // The parts were written into place, or are copied there now.
         Leaf result{inner->getResult(0), 0};

@@ -99,3 +99,19 @@ module attributes {pipe.stage = #pipe.stage<0 of 2 over "pp", mesh = [dp = 2]>} 
 // expected-error @+1 {{'pipe.stage' must be a #pipe.stage of a module}}
 module attributes {pipe.stage = 1 : i64} {
 }
+
+// -----
+
+nn.func @begin_c1() {
+  // expected-error @+1 {{must say of which micro-batch and which chunk it is}}
+  pipe.begin forward of microbatch 3
+  nn.return
+}
+
+// -----
+
+nn.func @begin_c1_update() {
+  // expected-error @+1 {{'update' is of no micro-batch and no chunk}}
+  pipe.begin update of microbatch 3 chunk 0
+  nn.return
+}

@@ -342,7 +342,7 @@ int main(int argc, char **argv) {
     in = context.at<float>(0);
     out = in + capacity;
     if (argc > 2)
-      afterMeetingForTests = dawdle;
+      afterMeeting = dawdle;
     std::mt19937 random(7);
     for (std::size_t g = 0; g < specs.size(); ++g) {
       Group &group = context.group(static_cast<int>(g));

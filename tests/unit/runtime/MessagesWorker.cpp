@@ -252,7 +252,7 @@ int runRounds(World &world, const std::vector<MeshAxis> &mesh, int axis, int rou
   for (int other = 0; other < stages; ++other)
     ranks[other] = world.rank() + (other - stage) * neighbours;
   if (isSlow)
-    afterMeetingForTests = dawdle;
+    afterMeeting = dawdle;
   Player player(world, ranks, stage, isSlow);
   for (int round = 0; round < rounds; ++round)
     player.play(Draw(stages, 977 * round + stages).draw(), round);

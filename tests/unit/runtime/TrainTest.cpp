@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 #include <gtest/gtest.h>
+#include <map>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -129,6 +130,84 @@ TEST_F(TrainTest, theAverageIsSaved) {
     EXPECT_EQ(count(outcome.text, "ema of the weights: " + out + "/ema.safetensors"), steps);
     EXPECT_FALSE(fs::exists(fs::path(out) / "m.safetensors"));
   }
+}
+
+/// Steps, the tasks in them, and what is waited for, of each rank: an event a line.
+TEST_F(TrainTest, aTraceHasTheTasksOfAllRanks) {
+  for (const char *nodes : {"", " SHARDC_FORCE_REMOTE=1"}) {
+    const Outcome outcome = train("1x2", 4, "--steps 4 --trace-steps 2 --trace " + path("trace.json"),
+                                  std::string("STAGES=2 STEP_MS=2") + nodes);
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    const std::string text = contents(dir / "trace.json");
+    EXPECT_EQ(text.find("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n"), 0u) << text;
+    EXPECT_EQ(text.substr(text.size() - 5), "}\n]}\n");
+    std::istringstream lines(text);
+    std::map<std::string, int> found; // by category and rank
+    for (std::string line; std::getline(lines, line);) {
+      char category[16], name[64];
+      int stage, rank, number;
+      double begin, length;
+      if (std::sscanf(
+              line.c_str(),
+              R"({"ph": "X", "cat": "%15[a-z]", "name": "%63[^"]", "pid": %d, "tid": %d, "ts": %lf, "dur": %lf, "args": {"step": %d)",
+              category, name, &stage, &rank, &begin, &length, &number) != 7)
+        continue;
+      EXPECT_EQ(stage, rank % 2) << line;
+      EXPECT_TRUE(number == 1 || number == 2) << line;
+      EXPECT_GE(length, 0) << line;
+      ++found[std::string(category) + " " + name + " " + std::to_string(rank)];
+    }
+    for (int rank = 0; rank < 4; ++rank)
+      for (const char *what : {"step step 1", "step step 2"})
+        EXPECT_EQ(found[std::string(what) + " " + std::to_string(rank)], 1) << text;
+    for (int rank = 0; rank < 4; ++rank)
+      for (const char *what : {"task F0", "task update"})
+        EXPECT_EQ(found[std::string(what) + " " + std::to_string(rank)], 2) << text;
+    EXPECT_EQ(found["message step: receive loss from stage 1 0"], 2) << text;
+    EXPECT_NE(text.find("\"place\": \"job.yaml:2:1\""), std::string::npos);
+  }
+  expectError(train("1x1", 1, "--trace /nowhere/trace.json"),
+              "error: /nowhere/trace.json: cannot be written");
+}
+
+/// Pauses are as long as the flags say, whatever the machine does meanwhile.
+TEST_F(TrainTest, aRehearsalTakesAsLongAsPlanned) {
+  struct Case {
+    const char *flags;
+    double milliseconds; // of a forward
+  };
+  for (const Case &one : {Case{"--gflops 0.1", 30}, Case{"--forward-ms 12.5", 12.5}}) {
+    const Outcome outcome =
+        train("1x1", 2, std::string("--steps 3 --trace ") + path("trace.json") + " " + one.flags,
+              "STAGES=2 REHEARSE=1");
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    EXPECT_EQ(count(outcome.text, "; a rehearsal: nothing is computed"), 1) << outcome.text;
+    std::istringstream lines(contents(dir / "trace.json"));
+    int tasks = 0;
+    for (std::string line; std::getline(lines, line);)
+      if (line.find("\"F0\"") != std::string::npos) {
+        const double length = std::atof(line.c_str() + line.find("\"dur\": ") + 7) / 1000;
+        EXPECT_GE(length, 0.9 * one.milliseconds) << line; // the last sleep may have been too long
+        ++tasks;
+      }
+    EXPECT_EQ(tasks, 6);
+  }
+  expectError(train("1x1", 1, "--forward-ms 10"), "error: --gflops and --forward-ms are of rehearsals");
+  expectError(train("1x1", 1, "--gflops 0"), "error: --gflops is '0'");
+}
+
+/// Wherever ranks dawdle, they write the same bytes.
+TEST_F(TrainTest, delaysChangeNothing) {
+  ASSERT_EQ(train("1x2", 4, "--dump " + path("one"), "STAGES=2").code, 0);
+  for (const char *environment :
+       {"SHARDC_DELAYS=1", "SHARDC_DELAYS=2:3000", "SHARDC_DELAYS=3:200 SHARDC_FORCE_REMOTE=2"}) {
+    const Outcome outcome = train("1x2", 4, "--dump " + path("late"), std::string("STAGES=2 ") + environment);
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    EXPECT_EQ(contents(dir / "one" / "weights.safetensors"), contents(dir / "late" / "weights.safetensors"));
+  }
+  for (const char *wrong :
+       {"SHARDC_DELAYS=", "SHARDC_DELAYS=x", "SHARDC_DELAYS=1:", "SHARDC_DELAYS=1:5000000"})
+    expectError(train("1x1", 1, "", wrong), "error: SHARDC_DELAYS is '");
 }
 
 TEST_F(TrainTest, arenaAndAllocationsAreCounted) {

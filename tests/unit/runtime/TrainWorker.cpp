@@ -6,6 +6,8 @@
 // f32), so that every plan must write the same bytes. With STAGES=2 the embedding and the tokens are the
 // first stage's, all else the second's, which holds a copy of the embedding and sends the loss back.
 //
+// REHEARSE makes each task of a stage a pause too.
+//
 // FAULT in the environment ("kill 2 3": rank 2 in step 3): kill, stop, throw, nan, allocate, overrun.
 //
 //===----------------------------------------------------------------------===//
@@ -186,8 +188,13 @@ void step(Context &context) {
   if (const char *wait = std::getenv("STEP_MS"))
     usleep(1000 * std::atoi(wait));
   if (stages > 1)
+    context.begin({Pass::forward, 0, context.coordinate(pp)});
+  if (std::getenv("REHEARSE"))
+    context.pause(3e6);
+  if (stages > 1)
     refreshCopy(context, number);
   const float sum = sumLabels(context, microbatches);
+  context.begin({Pass::update});
   context.enter(3);
   for (const Parameter &p : own.parameters) {
     if (p.isCopy)
@@ -257,6 +264,7 @@ int main(int argc, char **argv) {
         .mesh = std::span(mesh, stages == 1 ? 2 : 3),
         .groups = groups,
         .pipeline = stages == 1 ? Pipeline{} : Pipeline{.axis = pp, .messages = 2},
+        .isRehearsal = std::getenv("REHEARSE") != nullptr,
         .arenaBytes = stage.arenaBytes,
         .parameters = stage.parameters,
         .states = states,
