@@ -7,6 +7,7 @@
 #include "compiler/frontend/build/BuildModule.h"
 
 #include "dialects/dist/Dist.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Pass/PassManager.h"
@@ -57,7 +58,7 @@ static void registerPassesOnce() {
 
 test::JobUnderTest::JobUnderTest(const std::string &text) : context(MLIRContext::Threading::DISABLED) {
   registerPassesOnce();
-  context.loadDialect<nn::NnDialect, dist::DistDialect>();
+  context.loadDialect<nn::NnDialect, dist::DistDialect, pipes::PipeDialect>();
   context.getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
       errors += placeOf(diagnostic.getLocation()) + ": " + diagnostic.str() + "\n";
@@ -96,24 +97,31 @@ LogicalResult test::JobUnderTest::runPasses(ModuleOp module, const std::string &
   return failed(parsePassPipeline(text, passes)) ? failure() : passes.run(module);
 }
 
-OwningOpRef<ModuleOp> test::JobUnderTest::place(ModuleOp global) {
-  std::string globalText = textOf(global);
-  OwningOpRef<ModuleOp> placed = global.clone();
-  if (failed(runPasses(*placed, "dist-place")))
-    return nullptr;
+bool test::JobUnderTest::placeProgram(ModuleOp program) {
+  OwningOpRef<ModuleOp> copy = program.clone(); // a stage by itself is not printed as among the others
+  std::string unplaced = textOf(*copy);
+  if (failed(runPasses(program, "dist-place")))
+    return false;
   auto expectStripped = [&](const char *when) {
-    OwningOpRef<ModuleOp> stripped = placed->clone();
-    bool isSame = succeeded(runPasses(*stripped, "dist-strip")) && textOf(*stripped) == globalText;
-    EXPECT_TRUE(isSame) << "dist-strip " << when << " does not give the global program back\n" << errors;
+    OwningOpRef<ModuleOp> stripped = program.clone();
+    bool isSame = succeeded(runPasses(*stripped, "dist-strip")) && textOf(*stripped) == unplaced;
+    EXPECT_TRUE(isSame) << "dist-strip " << when << " does not give back what was placed\n" << errors;
   };
   expectStripped("after dist-place");
   // What placing accepts, everything below accepts.
-  bool isLowered = succeeded(runPasses(*placed, "dist-simplify,dist-lower-reshard,dist-verify"));
+  bool isLowered = succeeded(runPasses(program, "dist-simplify,dist-lower-reshard,dist-verify"));
   EXPECT_TRUE(isLowered) << "was placed, then refused: " << errors;
-  if (!isLowered)
-    return nullptr;
-  expectStripped("at the end");
-  return placed;
+  if (isLowered)
+    expectStripped("at the end");
+  return isLowered;
+}
+
+OwningOpRef<ModuleOp> test::JobUnderTest::place(ModuleOp global) {
+  OwningOpRef<ModuleOp> placed = global.clone();
+  bool isPlaced =
+      succeeded(runPasses(*placed, "pipe-cut")) &&
+      llvm::all_of(pipes::stagesOf(*placed), [&](ModuleOp program) { return placeProgram(program); });
+  return isPlaced ? std::move(placed) : nullptr;
 }
 
 std::optional<Comparison> test::JobUnderTest::compare(ModuleOp global, ModuleOp placed, int64_t steps,

@@ -22,8 +22,9 @@ public:
   llvm::LogicalResult toDist(mlir::ModuleOp module);
   llvm::LogicalResult runPasses(mlir::ModuleOp module, const std::string &passes);
 
-  /// `global` (after toStep) as collectives. Fails the test where removing all placements, after placing and
-  /// at the end, does not give `global` back byte for byte. Null where placing refuses it.
+  /// `global` (after toStep) as collectives, of a pipeline each stage. Fails the test where removing all
+  /// placements, after placing and at the end, does not give `global`, or the stage's program, back byte for
+  /// byte. Null where placing refuses it.
   mlir::OwningOpRef<mlir::ModuleOp> place(mlir::ModuleOp global);
   /// One device against all ranks.
   std::optional<Comparison> compare(mlir::ModuleOp global, mlir::ModuleOp placed, int64_t steps,
@@ -36,6 +37,7 @@ public:
 
 private:
   void take(const frontend::Diagnostics &diags);
+  bool placeProgram(mlir::ModuleOp program);
 };
 
 /// The evaluation of a movement in which each rank makes its part of the result of its own operand alone.

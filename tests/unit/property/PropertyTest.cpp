@@ -1,7 +1,7 @@
 //===- PropertyTest.cpp - random models under random plans ----------------===//
 //
 // For each seed: a job is refused with an error, or
-//   - the placed program computes what one device computes, within 1e-12,
+//   - the placed program, of a pipeline all its stages, computes what one device computes, within 1e-12,
 //   - removing all placements gives back the program that was placed, byte for byte.
 //
 // SHARDC_PROPERTY_CASES sets how many seeds are tried (default 200), SHARDC_PROPERTY_SEED the first. A

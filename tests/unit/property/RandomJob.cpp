@@ -54,6 +54,10 @@ Sizes randomSizes(Dice &dice, const RandomPlan &plan) {
     sizes.headDim *= plan.divisorOf("head_dim");
   sizes.layers = 1 + dice.upTo(2);
   sizes.microbatches = dice.oneOf<int64_t>({1, 1, 2, 3});
+  if (plan.layers) {
+    sizes.layers = plan.layers;
+    sizes.microbatches = plan.microbatches;
+  }
   sizes.batch = sizes.microbatches * plan.divisorOf("batch") * (1 + dice.upTo(1));
   return sizes;
 }
@@ -242,7 +246,7 @@ std::string randomTraining(Dice &dice, const Sizes &sizes) {
 
 std::string test::randomJob(uint64_t seed) {
   Dice dice(seed);
-  RandomPlan plan = randomPlan(dice, Dice(~seed));
+  RandomPlan plan = randomPlan(dice, Dice(~seed), Dice(seed ^ 0x9e3779b97f4a7c15));
   Sizes sizes = randomSizes(dice, plan);
   std::string model = ModelWriter(dice, sizes).text();
   return "# seed " + number(static_cast<int64_t>(seed)) + "\nmodel:\n" + model + "plan: {" + plan.text +

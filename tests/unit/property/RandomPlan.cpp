@@ -2,7 +2,8 @@
 //
 // First mesh axes, each with what it is for, and now and then for which modules; then, for the half of the
 // plans, what is at rest: by ZeRO's stage, by rules that name tensor axes or leave the choice to `auto`, over
-// any mesh axes, those of the batch or not.
+// any mesh axes, those of the batch or not. A fifth of the plans is a pipeline besides: each schedule, two
+// to four stages, one to three parts of the model on each, as `auto` cuts it or in parts of drawn sizes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,7 +56,7 @@ std::string textOf(const Level &level, const std::string &modules = "") {
 
 class PlanWriter {
 public:
-  PlanWriter(Dice &dice, Dice scopes) : dice(dice), scopes(scopes) {}
+  PlanWriter(Dice &dice, Dice scopes, Dice stages) : dice(dice), scopes(scopes), stages(stages) {}
 
   RandomPlan run() {
     addMesh();
@@ -66,11 +67,13 @@ public:
     Axes mesh, shard;
     for (const auto &[name, size] : plan.mesh)
       mesh.push_back(name + ": " + std::to_string(size));
+    std::string pipeline = stages.chance(0.2) ? drawPipeline(mesh) : "";
     for (const Level &level : levels)
       shard.push_back(textOf(level, drawModules(level)));
     plan.text = "mesh: {" + textOf(mesh) + "}, shard: [" + textOf(shard) + "]";
     if (!plan.mesh.empty() && dice.chance(0.5))
       addAtRest();
+    plan.text += pipeline;
     return plan;
   }
 
@@ -203,7 +206,39 @@ private:
     return rules;
   }
 
-  Dice &dice, scopes;
+  /// Puts the pipeline's axis somewhere into the mesh. No rule knows of it.
+  std::string drawPipeline(Axes &mesh) {
+    int64_t world = 1;
+    for (const auto &[name, size] : plan.mesh)
+      world *= size;
+    int64_t count = stages.oneOf<int64_t>({2, 2, 2, 3, 4}), parts = count;
+    if (world * count > 64)
+      return "";
+    mesh.insert(mesh.begin() + stages.upTo(static_cast<int64_t>(mesh.size())),
+                "pp: " + std::to_string(count));
+    std::string schedule = stages.oneOf<std::string>({"1f1b", "1f1b", "gpipe", "interleaved"});
+    std::string text = ", pipeline: {axis: pp, schedule: " + schedule;
+    plan.microbatches = 1 + stages.upTo(2);
+    if (schedule == "interleaved") { // micro-batches in groups of as many as there are stages
+      int64_t each = count == 2 ? stages.oneOf<int64_t>({2, 2, 3}) : 2;
+      parts *= each;
+      plan.microbatches = count * (count == 2 ? 1 + stages.upTo(1) : 1);
+      text += ", virtual_stages: " + std::to_string(each);
+    }
+    if (stages.chance(0.4)) {
+      Axes layers;
+      for (int64_t part = 0; part < parts; ++part) {
+        int64_t size = stages.chance(0.2) ? 2 : 1;
+        layers.push_back(std::to_string(size));
+        plan.layers += size;
+      }
+      return text + ", stages: [" + textOf(layers) + "]}";
+    }
+    plan.layers = parts + stages.upTo(1);
+    return text + "}";
+  }
+
+  Dice &dice, scopes, stages;
   RandomPlan plan;
   std::vector<Level> levels;
 };
@@ -218,6 +253,6 @@ int64_t RandomPlan::divisorOf(const std::string &axis) const {
   return divisor;
 }
 
-RandomPlan shardc::interpreter::test::randomPlan(Dice &dice, Dice scopes) {
-  return PlanWriter(dice, scopes).run();
+RandomPlan shardc::interpreter::test::randomPlan(Dice &dice, Dice scopes, Dice stages) {
+  return PlanWriter(dice, scopes, stages).run();
 }

@@ -31,13 +31,15 @@ struct RandomPlan {
   std::vector<std::pair<std::string, int64_t>> mesh;
   std::map<std::string, std::map<std::string, int64_t>> dividedBy; // tensor axis -> mesh axes, their sizes
   std::string text;                                                // `mesh: .., shard: .., zero: 2`
+  int64_t layers = 0, microbatches = 0; // that a pipeline needs; 0 without one: any number
 
   /// The product of the mesh axes that may divide a tensor axis.
   int64_t divisorOf(const std::string &axis) const;
 };
 
 /// A mesh of up to 64 ranks and five axes, rules, and often something at rest. `scopes`, which are dice of
-/// their own, say in which modules of RandomJob the rules hold, and for which weights are gathered together.
-RandomPlan randomPlan(Dice &dice, Dice scopes);
+/// their own, say in which modules of RandomJob the rules hold, and for which weights are gathered together;
+/// `stages`, others, whether there is a pipeline over one axis more, and which.
+RandomPlan randomPlan(Dice &dice, Dice scopes, Dice stages);
 
 } // namespace shardc::interpreter::test
