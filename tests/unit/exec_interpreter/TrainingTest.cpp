@@ -2,7 +2,8 @@
 //
 // Tiny models of odd sizes go down to exec, are run on all ranks, and must be what the one-device program is
 // within 1e-12: initial weights, loss, gradients and moments after one step, weights and moments after 3
-// steps of AdamW with clipping, evaluation. Without a memory plan (exec-lower alone) and with it. Adam's eps
+// steps of AdamW with clipping, evaluation. Of a pipeline all stages run, and their messages are judged
+// (exec-verify-stages). Without a memory plan (exec-lower alone) and with it. Adam's eps
 // is 1e-3: a gradient that is zero but for rounding would be divided by a small one.
 //
 //===----------------------------------------------------------------------===//
@@ -27,6 +28,7 @@ struct PlanCase {
   int64_t data = 1, tensor = 1; // degrees that divide batch; heads, mlp, vocab and seq
   int64_t padding = 0;          // rows that vocab lacks
   int64_t copies = 0;           // of weights, in stages that don't own them
+  int64_t layers = 2;
 };
 std::ostream &operator<<(std::ostream &stream, const PlanCase &plan) {
   return stream << plan.name;
@@ -54,6 +56,18 @@ const PlanCase threeWays[] = {
     {"embed3", "mesh: {tp: 3}, shard: [{embed: tp}]"},
     {"mlp3Embed3", "mesh: {a: 3, b: 3}, shard: [{mlp: a}, {embed: [b, a]}]"},
 };
+/// Stages whose weights are tied, shared out over data ranks, padded; with parts that are no neighbours.
+const PlanCase pipeline = {
+    "pp2Zero3", "mesh: {dp: 3, pp: 2}, shard: [{batch: dp}], zero: 3, pipeline: {axis: pp}", 3, 1, 0, 1, 3};
+const PlanCase interleaved = {"pp2TpSpInterleaved",
+                              "mesh: {pp: 2, tp: 2}, shard: [" + megatron +
+                                  ", {seq: tp}], pipeline: {axis: pp, schedule: interleaved}",
+                              1,
+                              2,
+                              1,
+                              1,
+                              5};
+const PlanCase untied = {"pp3Gpipe", "mesh: {pp: 3}, pipeline: {axis: pp, schedule: gpipe}", 1, 1, 0, 0, 3};
 /// Dropout in a layer where batch is placed otherwise: its samples count as they do elsewhere.
 const PlanCase scoped = {"scoped",
                          "mesh: {dp: 2, tp: 2}, shard: [{batch: dp}, {at: '*.1', batch: tp}, "
@@ -64,9 +78,10 @@ std::string number(int64_t value) {
   return std::to_string(value);
 }
 
-std::string configOf(const std::string &model, int64_t tp, int64_t padding) {
-  int64_t heads = tp == 1 ? 3 : tp;
-  std::string common = "num_hidden_layers: 2, vocab_size: " + number(11 * tp - padding);
+std::string configOf(const std::string &model, const PlanCase &plan) {
+  int64_t tp = plan.tensor, heads = tp == 1 ? 3 : tp;
+  std::string common =
+      "num_hidden_layers: " + number(plan.layers) + ", vocab_size: " + number(11 * tp - plan.padding);
   if (model == "gpt2")
     return "{" + common + ", hidden_size: " + number(9 * heads) + ", num_attention_heads: " + number(heads) +
            ", intermediate_size: " + number(9 * tp) +
@@ -94,8 +109,8 @@ std::string optimizerOf(const std::string &model) {
 
 std::string jobText(const std::string &model, const PlanCase &plan, int64_t microbatches) {
   int64_t seq = plan.tensor == 1 ? 5 : 6;
-  return "model: " + model + "\nconfig: " + configOf(model, plan.tensor, plan.padding) + "\nplan: {" +
-         plan.text + ", microbatches: " + number(microbatches) + "}\ntrain: {seq_len: " + number(seq) +
+  return "model: " + model + "\nconfig: " + configOf(model, plan) + "\nplan: {" + plan.text +
+         ", microbatches: " + number(microbatches) + "}\ntrain: {seq_len: " + number(seq) +
          ", global_batch_size: " + number(microbatches * plan.data * 2) +
          ", steps: 20, optimizer: " + optimizerOf(model) +
          ", "
@@ -222,6 +237,10 @@ INSTANTIATE_TEST_SUITE_P(AtRest, ExecTraining,
 INSTANTIATE_TEST_SUITE_P(ThreeWays, ExecTraining,
                          testing::Combine(testing::Values("gpt2", "llama"), testing::ValuesIn(threeWays),
                                           testing::Values(2)),
+                         nameOfCase);
+INSTANTIATE_TEST_SUITE_P(Pipeline, ExecTraining,
+                         testing::Values(Parameters("gpt2", pipeline, 2), Parameters("qwen3", interleaved, 2),
+                                         Parameters("llama", untied, 2)),
                          nameOfCase);
 INSTANTIATE_TEST_SUITE_P(Scoped, ExecTraining,
                          testing::Combine(testing::Values("gpt2", "llama"), testing::Values(scoped),
