@@ -79,11 +79,20 @@ Edit tripTooMany(Operation *op) {
   return setAttribute(op, "trips", Builder(op->getContext()).getI64IntegerAttr(loop.getTrips() + 1));
 }
 
-/// Whether an input is read at another slot than the first: by a later trip, or by the last one behind its
-/// loop.
+/// Whether an input is read at another slot than the first: by a later trip, behind its loop, or after
+/// another micro-batch of a stage has read the first.
 bool readsLaterSlot(Operation *op) {
-  auto loop = op->getParentOfType<LoopOp>();
-  return isa<InputOp>(op) && (loop ? loop.getTrips() > 1 : functionOf(op).getSymName() == "step");
+  auto input = dyn_cast<InputOp>(op);
+  if (!input)
+    return false;
+  if (auto loop = op->getParentOfType<LoopOp>())
+    return loop.getTrips() > 1;
+  auto globalOf = [](InputOp each) { return each.getOperand().getDefiningOp<AddressOp>().getGlobal(); };
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode())
+    if (auto other = dyn_cast<InputOp>(before);
+        isa<LoopOp>(before) || (other && globalOf(other) == globalOf(input)))
+      return true;
+  return false;
 }
 
 /// The second slot of an input lies before the first.

@@ -26,9 +26,10 @@ struct Fault {
 
 using Faults = std::vector<Fault>;
 
-/// Faults of `dist` programs: of movements and their types; of what is computed.
+/// Faults of `dist` programs: of movements and their types; of what is computed; of stages of a pipeline.
 void addMovementFaults(Faults &faults);
 void addValueFaults(Faults &faults);
+void addStageFaults(Faults &faults);
 /// Faults of planned `exec` programs.
 void addMemoryFaults(Faults &faults);
 void addOrderFaults(Faults &faults);
@@ -36,5 +37,6 @@ void addCollectiveFaults(Faults &faults);
 void addComputeFaults(Faults &faults);
 void addRankFaults(Faults &faults);
 void addCallFaults(Faults &faults);
+void addMessageFaults(Faults &faults);
 
 } // namespace shardc::mutants

@@ -5,7 +5,7 @@
 #include "compiler/interpreter/DistHandlers.h"
 #include "compiler/interpreter/exec/CompareExec.h"
 
-#include "dialects/dist/Dist.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Verifier.h"
@@ -46,15 +46,18 @@ Verdict shardc::mutants::judge(const Program &program, Level level, const Fault 
                          .handlers = handlers,
                          .stopWhenOff = true};
   job.errors.clear();
+  SmallVector<ModuleOp> stages = pipes::stagesOf(*broken);
+  auto isRefusedBy = [&](ModuleOp module, const char *pass) { return failed(job.runPasses(module, pass)); };
   if (failed(verify(*broken)))
     return {Layer::types, firstLine(job.errors)};
   if (level == Level::dist) {
-    if (failed(job.runPasses(*broken, "dist-verify")))
+    if (llvm::any_of(stages, [&](ModuleOp stage) { return isRefusedBy(stage, "dist-verify"); }))
       return {Layer::types, firstLine(job.errors)};
     Mesh mesh = meshOf(dist::planOf(*broken));
     return byValue(compareTraining(program.one, *broken, mesh, options), job.errors);
   }
-  if (failed(job.runPasses(*broken, "exec-verify")))
+  if (llvm::any_of(stages, [&](ModuleOp stage) { return isRefusedBy(stage, "exec-verify"); }) ||
+      isRefusedBy(*broken, "exec-verify-stages"))
     return {Layer::execVerify, firstLine(job.errors)};
   return byValue(compareExec(program.one, *broken, options), job.errors);
 }

@@ -8,8 +8,8 @@ namespace shardc::mutants {
 
 enum class Level { dist, exec };
 
-/// In the order in which they are asked: op verifiers and dist-verify; exec-verify; the interpreter, within
-/// 1e-12 of one device; none of them.
+/// In the order in which they are asked: op verifiers and dist-verify; exec-verify, and exec-verify-stages of
+/// a pipeline; the interpreter, within 1e-12 of one device; none of them.
 enum class Layer { types, execVerify, value, none };
 
 struct Verdict {

@@ -111,9 +111,10 @@ bool run(const Options &options) {
   if (!programs || !checkSound(*programs))
     return false;
   Faults ofDist, ofExec;
-  addMovementFaults(ofDist), addValueFaults(ofDist);
+  addMovementFaults(ofDist), addValueFaults(ofDist), addStageFaults(ofDist);
   addMemoryFaults(ofExec), addOrderFaults(ofExec), addCollectiveFaults(ofExec);
   addComputeFaults(ofExec), addRankFaults(ofExec), addCallFaults(ofExec);
+  addMessageFaults(ofExec);
   std::vector<Row> rows;
   for (auto [level, faults] : {std::pair(Level::dist, &ofDist), std::pair(Level::exec, &ofExec)})
     for (const Fault &fault : *faults)

@@ -12,7 +12,8 @@ using shardc::interpreter::Handlers;
 namespace {
 
 bool computes(Operation *op) {
-  return isa<AccessOpInterface>(op) && !isa<CallOp, CollectiveOp, CopyOp, MaskOp, InputOp, KeyOp>(op);
+  return isa<AccessOpInterface>(op) &&
+         !isa<CallOp, CollectiveOp, CopyOp, MaskOp, InputOp, KeyOp, SendOp, ReceiveOp>(op);
 }
 
 Edit resultForgotten(Operation *op) {

@@ -21,8 +21,9 @@ struct Case {
 const Case cases[] = {
     {"gpt2 dp_tp_sp", "gpt2", "num_hidden_layers: 2, vocab_size: 50256", "dp_tp_sp"},
     {"llama tp_sp", "llama", "num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2", "tp_sp"},
-    {"qwen3 ddp", "qwen3", "num_hidden_layers: 2", "ddp"},
-    {"gemma tp", "gemma", "num_hidden_layers: 2", "tp"},
+    {"qwen3 pp2 ddp", "qwen3", "num_hidden_layers: 2, tie_word_embeddings: true",
+     "{mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], pipeline: {axis: pp}}"},
+    {"gpt2 pp3", "gpt2", "num_hidden_layers: 3", "{mesh: {pp: 3}, pipeline: {axis: pp}}"},
     {"gpt2 three-way", "gpt2", "num_hidden_layers: 1", "{mesh: {tp: 3}, shard: [{mlp: tp}, {seq: tp}]}"},
     {"llama two axes as one", "llama", "num_hidden_layers: 1, num_attention_heads: 8, num_key_value_heads: 4",
      "{mesh: {a: 2, b: 2}, shard: [{heads: [b, a], mlp: [b, a], vocab: [b, a]}, {seq: [b, a]}]}"},
@@ -47,7 +48,7 @@ std::optional<mutants::Program> mutants::compile(const std::string &name, std::s
   if (failed(runPipeline(*program.global, Stage::Step)))
     return std::nullopt;
   program.dist = program.global->clone();
-  if (failed(runPipeline(*program.dist, Stage::Dist, {.first = Stage::Dist})))
+  if (failed(runPipeline(*program.dist, Stage::Dist, {.first = Stage::Pipe})))
     return std::nullopt;
   program.exec = program.dist->clone();
   if (failed(runPipeline(*program.exec, Stage::Exec, {.first = Stage::Exec})))

@@ -8,8 +8,8 @@ static const char *const introduction =
     R"(# Mutants
 
 Sound programs, broken one at a time, and who saw it. `tests/mutants` compiles small jobs to `dist` and to `exec`, plants one fault in a copy, and asks
-the layers in order: the verifiers of ops and `dist-verify` (*types*), `exec-verify`, then the interpreter on all ranks against one device within 1e-12
-(*value*). Whatever none of them sees before the first step has ended is a survivor, and fails the test. A fault says by its own conditions where it
+the layers in order: the verifiers of ops and `dist-verify` (*types*), `exec-verify`, of a pipeline with `exec-verify-stages`, then the interpreter on all ranks
+against one device within 1e-12 (*value*). Whatever none of them sees before the first step has ended is a survivor, and fails the test. A fault says by its own conditions where it
 would break nothing (a sum in another order); there it is not planted, and no list of exceptions exists.
 
 This page is written by `build/dev/bin/MutantTest --write`; the test checks that it is up to date. Of the sites of a fault, each program lends one,
