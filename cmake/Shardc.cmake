@@ -23,6 +23,11 @@ shardc_pch(MlirPch MlirPch.h)
 shardc_pch(DialectsPch DialectsPch.h DEPENDS ${dialects})
 shardc_pch(FastPch DialectsPch.h OPTIONS -O2 DEPENDS ${dialects})
 
+# Compiled in batches: most of what a file costs is the templates of MLIR's headers, made again for each.
+# A file whose names are other files' too: set_source_files_properties(... SKIP_UNITY_BUILD_INCLUSION ON).
+set(CMAKE_UNITY_BUILD ON)
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 5)
+
 # shardc_library(Name SOURCES a.cpp b.cpp LINK X Y): a static library of one room.
 function(shardc_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;DEPENDS" ${ARGN})

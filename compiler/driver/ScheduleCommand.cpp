@@ -18,7 +18,7 @@ static int fail(const std::string &what) {
 
 int shardc::scheduleCommand(const ScheduleOptions &options) {
   const Kind kind = *kindNamed(options.name);
-  const Pipeline p = pipelineFor(kind, options.stages, options.microbatches, options.virtualStages);
+  const pipeline::Pipeline p = pipelineFor(kind, options.stages, options.microbatches, options.virtualStages);
   if (std::optional<std::string> why = whyNot(kind, p))
     return fail(*why);
   const Table table = makeTable(kind, p);

@@ -115,7 +115,7 @@ static std::string milliseconds(double seconds) {
 }
 
 static void print(const Measured &m, const std::string &schedule, int64_t first) {
-  const Pipeline &p = m.pipeline;
+  const pipeline::Pipeline &p = m.pipeline;
   fmt::print("{} stages{}, {} micro-batches, {}; {} steps from step {} on\n", p.stages,
              p.chunksPerStage > 1 ? fmt::format(" of {} chunks", p.chunksPerStage) : "", p.microbatches,
              schedule.empty() ? "in an order of their own" : "in the order of " + schedule, m.steps, first);

@@ -22,9 +22,9 @@ const Keyword *Expr::keyword(std::string_view text) const {
 namespace {
 
 // How tightly each form binds, as in Python; 0 stands for `a if c else b`.
-enum Level { choice = 0, orLevel, andLevel, notLevel, compare, sum, term, negate, power, atom };
+enum Binding { choice = 0, orLevel, andLevel, notLevel, compare, sum, term, negate, power, atom };
 
-Level levelOf(const Expr &expr) {
+Binding levelOf(const Expr &expr) {
   switch (expr.kind) {
   case Expr::Kind::Choice:
     return choice;

@@ -54,7 +54,7 @@ void Trace::waited(Wait kind, std::int64_t begin, std::int64_t end) {
 
 namespace {
 
-std::string quoted(const std::string &text) {
+std::string inQuotes(const std::string &text) {
   std::string result = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\')
@@ -130,13 +130,13 @@ private:
       const auto found = known.find(span.operation);
       name = found == known.end() ? "wait" : found->second->name;
       if (found != known.end() && found->second->place)
-        more = R"(, "place": )" + quoted(found->second->place);
+        more = R"(, "place": )" + inQuotes(found->second->place);
     }
     separate();
     std::fprintf(file,
                  R"({"ph": "X", "cat": "%s", "name": %s, "pid": %d, "tid": %d, "ts": %.3f, "dur": %.3f, )"
                  R"("args": {"step": %d%s}})",
-                 categories[static_cast<int>(span.kind)], quoted(name).c_str(), rank.stage, rank.rank,
+                 categories[static_cast<int>(span.kind)], inQuotes(name).c_str(), rank.stage, rank.rank,
                  static_cast<double>(span.begin) / 1000, static_cast<double>(span.end - span.begin) / 1000,
                  span.step + 1, more.c_str());
   }

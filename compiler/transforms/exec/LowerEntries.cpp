@@ -24,10 +24,6 @@ GlobalOp ProgramLowering::global(StringRef name, StringRef kind, Type type, Loca
 }
 
 namespace {
-DictionaryAttr attributesAt(std::optional<ArrayAttr> list, unsigned index) {
-  return list ? cast<DictionaryAttr>((*list)[index]) : DictionaryAttr();
-}
-
 StringRef stringIn(DictionaryAttr attributes, StringRef name) {
   auto text = attributes ? attributes.getAs<StringAttr>(name) : StringAttr();
   return text ? text.getValue() : StringRef();

@@ -17,7 +17,7 @@ static StringRef kindOf(DictionaryAttr attributes) {
   return kind ? kind.getValue() : StringRef();
 }
 
-static DictionaryAttr attributesAt(std::optional<ArrayAttr> list, unsigned index) {
+DictionaryAttr exec::attributesAt(std::optional<ArrayAttr> list, unsigned index) {
   return list ? cast<DictionaryAttr>((*list)[index]) : DictionaryAttr();
 }
 

@@ -77,7 +77,8 @@ Value StagePrograms::move(Value value, int from, int to, StringRef kind) {
   return receive;
 }
 
-Operation *StagePrograms::run(int stage, Copy copy, Operation *op, function_ref<Value(OpOperand &)> operand) {
+Operation *StagePrograms::run(int stage, Copy copy, Operation *op,
+                              llvm::function_ref<Value(OpOperand &)> operand) {
   IRMapping mapping;
   SmallVector<Value> operands;
   for (OpOperand &use : op->getOpOperands())
