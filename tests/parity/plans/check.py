@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Builds trainers of one model under every plan, runs them, and holds them to the one numeric rule.
 
-  check.py MODEL --shardc BIN --judge BIN --work DIR [--all]
+  check.py MODEL --shardc BIN --judge BIN --work DIR [--all] [--plan NAME]...
 
-Plans are run with one or three micro-batches, taking turns; --all (or SHARDC_SLOW_TESTS) runs every plan with both, and some with GPT-2's vocabulary too.
+Plans are run with one or three micro-batches, taking turns; --all (or SHARDC_SLOW_TESTS) runs every plan with both, pipelines of more parts on a deeper
+model, and some plans with GPT-2's vocabulary too. --plan runs only the plans of these names, with all their numbers of micro-batches.
 Of each run also: the memory is touched up to the planned peak and not beyond, on every rank, what is resident is
 little more, and the trainer allocates nothing after the first step (what oneDNN allocates for itself in each product is not
 counted). Of the largest plan: it starts from the same weights as one rank, and two runs leave identical bytes.
@@ -17,6 +18,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from support import Failure, Workplace, main, parser  # noqa: E402
 
+MEGATRON = "{heads: tp, mlp: tp, vocab: tp}"
 PLANS = {
     "single": ["plan=single"],
     "ddp2": ["plan=ddp"],
@@ -34,16 +36,25 @@ PLANS = {
     "tp4_sp": ["plan=tp_sp", "plan.mesh.tp=4"],
     "zero2": ["plan=zero2"],
     "hsdp": ["plan=hsdp"],
-    "pp2": ["plan={mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], pipeline: {axis: pp}}"],
+    "tp2_pp2": [f"plan={{mesh: {{pp: 2, tp: 2}}, shard: [{MEGATRON}], pipeline: {{axis: pp}}}}"],
+    "dp2_pp2": ["plan={mesh: {dp: 2, pp: 2}, shard: [{batch: dp}], pipeline: {axis: pp}}"],
     "pp3": ["plan={mesh: {pp: 3}, pipeline: {axis: pp, schedule: gpipe}}"],
-    "pp2_tp2_sp": ["plan={mesh: {pp: 2, tp: 2}, shard: [{heads: tp, mlp: tp, vocab: tp}, {seq: tp}], pipeline: {axis: pp}}"],
+    "pp2_tp2_sp": [f"plan={{mesh: {{pp: 2, tp: 2}}, shard: [{MEGATRON}, {{seq: tp}}], pipeline: {{axis: pp}}}}"],
+    "pp2_zero3": ["plan={mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], zero: 3, pipeline: {axis: pp}}"],
+    "dp2_tp2_sp_pp2": [f"plan={{mesh: {{pp: 2, dp: 2, tp: 2}}, shard: [{{batch: dp}}, {MEGATRON}, {{seq: tp}}], pipeline: {{axis: pp}}}}"],
+    "pp4": ["plan={mesh: {pp: 4}, pipeline: {axis: pp}}"],
+    "interleaved2": ["plan={mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], pipeline: {axis: pp, schedule: interleaved}}"],
+    "interleaved3": ["plan={mesh: {pp: 2}, pipeline: {axis: pp, schedule: interleaved, virtual_stages: 3}}"],
 }
 RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4, "vocab4": 4, "zero1": 2, "zero3": 2,
-         "tp_sp_zero3": 4, "scoped": 4, "tp6_sp": 6, "tp4": 4, "tp4_sp": 4, "zero2": 2, "hsdp": 4, "pp2": 4, "pp3": 3,
-         "pp2_tp2_sp": 4}
+         "tp_sp_zero3": 4, "scoped": 4, "tp6_sp": 6, "tp4": 4, "tp4_sp": 4, "zero2": 2, "hsdp": 4, "dp2_pp2": 4, "tp2_pp2": 4,
+         "pp3": 3, "pp2_tp2_sp": 4, "pp2_zero3": 4, "dp2_tp2_sp_pp2": 8, "pp4": 4, "interleaved2": 4, "interleaved3": 2}
+# What no number of the three layers of these models is enough for, or only just.
+DEEP = ("pp4", "interleaved2", "interleaved3")
+DEEPER = ["config.num_hidden_layers=7"]
 # What runs without --all.
 USUAL = {
-    "gpt2": ("single", "ddp2", "tp2_sp", "dp2_tp2_sp", "vocab4", "tp_sp_zero3"),
+    "gpt2": ("single", "dp2_pp2", "tp2_sp", "dp2_tp2_sp", "vocab4", "tp_sp_zero3"),
     "llama": ("single", "ddp4", "tp6_sp"),
     "qwen3": ("single", "tp2", "scoped"),
 }
@@ -52,18 +63,27 @@ LONG_VOCABULARY = [f"{key}={value}" for key, value in {
     "config.vocab_size": 50257, "config.hidden_size": 12, "config.num_hidden_layers": 1, "config.num_attention_heads": 4,
     "train.seq_len": 4, "train.global_batch_size": 6, "train.steps": 5}.items()]
 LONG_VOCABULARY_BESIDES = {"qwen3": ["train.seed=18"]}
+LONG_VOCABULARY_STAGES = ["config.num_hidden_layers=3"]
 DUMPED = ["gradients", "m", "v", "weights"]
 
 
+def numbers(plan):
+    """Of micro-batches. One rank has one more: its runs make the bar. Interleaved stages take them in groups of two."""
+    return (2, 6) if plan.startswith("interleaved") else (1, 2, 3) if plan == "single" else (1, 3)
+
+
 def cases(model, run_all):
-    """(plan, micro-batches); which plan gets which number changes from model to model. One rank gets both, and 2:
-    its runs make the bar."""
+    """(plan, micro-batches); which plan gets which number changes from model to model, one rank gets all."""
     turn = list(USUAL).index(model)
-    for index, plan in enumerate(PLANS):
-        for microbatches in (1, 2, 3) if plan == "single" else (1, 3):
+    for index, plan in enumerate(plan for plan in PLANS if plan not in DEEP):
+        for microbatches in numbers(plan):
             usual = plan in USUAL[model] and (index + turn) % 2 == microbatches // 2
             if run_all or usual or plan == "single":
                 yield plan, microbatches
+
+
+def all_of(plans):
+    return [(plan, microbatches) for plan in ("single", *plans) for microbatches in numbers(plan)]
 
 
 def sets(plan, microbatches, sizes):
@@ -123,17 +143,28 @@ def judge(place, binary, wanted, sizes=(), prefix=""):
     return place.call(words)
 
 
+def groups(arguments):
+    """(what is run, overrides that it is run with, how its folders begin): each is judged beside one rank of its own."""
+    run_all, model = arguments.all or arguments.plan, arguments.model
+    long_vocabulary = LONG_VOCABULARY + LONG_VOCABULARY_BESIDES.get(model, [])
+    yield cases(model, run_all), [], ""
+    if run_all:
+        yield all_of(DEEP), DEEPER, "deep-"
+        yield all_of(("tp2_sp", "tp4_sp")), long_vocabulary, "long-vocabulary-"
+        yield all_of(("pp2_tp2_sp",)), long_vocabulary + LONG_VOCABULARY_STAGES, "long-vocabulary-stages-"
+
+
 def test(arguments):
     place = Workplace(arguments.shardc, arguments.work, arguments.model, f"tiny-{arguments.model}.yaml")
-    print(judge(place, arguments.judge, cases(arguments.model, arguments.all)))
-    if arguments.all:
-        sizes = LONG_VOCABULARY + LONG_VOCABULARY_BESIDES.get(arguments.model, [])
-        wanted = [case for case in cases(arguments.model, True) if case[0] in ("single", "tp2_sp", "tp4_sp")]
-        print(judge(place, arguments.judge, wanted, sizes, "long-vocabulary-"))
+    for wanted, sizes, prefix in groups(arguments):
+        wanted = [case for case in wanted if not arguments.plan or case[0] in ("single", *arguments.plan)]
+        if any(plan != "single" for plan, _ in wanted):
+            print(judge(place, arguments.judge, wanted, sizes, prefix), flush=True)
 
 
 if __name__ == "__main__":
     arguments = parser(judged=True)
     arguments.add_argument("model")
     arguments.add_argument("--all", action="store_true", default="SHARDC_SLOW_TESTS" in os.environ)
+    arguments.add_argument("--plan", action="append", choices=PLANS, default=[])
     main(lambda: test(arguments.parse_args()))
