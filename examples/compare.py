@@ -61,11 +61,12 @@ def built(arguments):
 class Comparison:
     """Runs of one example's job under each plan, in a folder of their own."""
 
-    def __init__(self, name, arguments, cases, sets=(), full=False):
-        """`full`: sizes that the interpreter is too slow for, and one thread too. Nothing runs if one plan does not fit."""
+    def __init__(self, name, arguments, cases, sets=(), full=False, draws=()):
+        """`full`: sizes that the interpreter is too slow for, and one thread too. Nothing runs if one plan does not fit.
+        `draws`: numbers of micro-batches that one rank is run with besides; the largest error of its runs makes the bar."""
         if arguments.usual and "SHARDC_SLOW_TESTS" not in os.environ:
-            cases = [case for case in cases if case.usual]
-        self.cases = cases
+            cases, draws = [case for case in cases if case.usual], ()
+        self.cases, self.reports, self.holds = cases, {}, {}
         self.arguments, self.sets, self.full = arguments, [*sets, *arguments.set], full
         home = ROOT / "examples" / name
         self.place = Workplace(arguments.shardc, arguments.work, name, home / "job.yaml")
@@ -76,6 +77,8 @@ class Comparison:
         self.refuse_what_does_not_fit([one, *cases])
         self.tokens = self.identity(one, r"= ([\d,]+) tokens")
         self.one = self.train(one)
+        self.others = [self.train(Case(f"one rank m={number}", f"{{mesh: {{}}, microbatches: {number}}}"))
+                       for number in draws]
         self.runs = {}
 
     def explain(self, case):
@@ -86,8 +89,10 @@ class Comparison:
         return int(re.search(pattern, self.explained[case.folder]["identity"]).group(1).replace(",", ""))
 
     def needed(self, case):
-        """Bytes of memory, on all ranks."""
-        return self.identity(case, r"world ([\d,]+)") * self.explained[case.folder]["memory"]["bytes_per_rank"]
+        """Bytes of memory, on all ranks, of which each stage of a pipeline has as many."""
+        programs = self.explained[case.folder].get("stages", [self.explained[case.folder]])
+        each = self.identity(case, r"world ([\d,]+)") // len(programs)
+        return each * sum(program["memory"]["bytes_per_rank"] for program in programs)
 
     def refuse_what_does_not_fit(self, cases):
         free = available()
@@ -96,7 +101,8 @@ class Comparison:
             raise Failure(f"{', '.join(needs)} of memory; {free / 2**30:.1f} GiB are free. Nothing was run")
 
     def train(self, case):
-        print(f"{case.name}: {self.explained[case.folder]['identity']}; {self.needed(case) / 2**30:.2f} GiB", flush=True)
+        if case.folder in self.explained:
+            print(f"{case.name}: {self.explained[case.folder]['identity']}; {self.needed(case) / 2**30:.2f} GiB", flush=True)
         out = self.place.dir / case.folder
         self.place.call(self.place.command("run", self.sets + case.sets,
                                            ["--dump", out, "--metrics", out / "metrics.jsonl", "--quiet"]),
@@ -105,7 +111,7 @@ class Comparison:
 
     def compare(self):
         """Runs each plan and prints a line of what it came to; whether all of them keep their bar."""
-        reports = {}
+        reports = self.reports
         for case in self.cases:
             self.runs[case.folder] = run = self.train(case)
             reports[case.folder] = self.apart(run)
@@ -119,7 +125,8 @@ class Comparison:
             differences = ", ".join(f"{kind} {values['difference']:.1e} of {values['largest']:.1e}"
                                     for kind, values in reports[case.folder].items())
             print(f"{'PASS' if holds else 'FAIL'} {case.name} (max diff: {differences})\n     {why}")
-        return all(holds for holds, _ in verdicts.values())
+        self.holds = {name: holds for name, (holds, _) in verdicts.items()}
+        return all(self.holds.values())
 
     def apart(self, run):
         """{losses, or what a file holds: largest difference and value of all tensors, and what plan-apart says besides}.
@@ -150,11 +157,12 @@ class Comparison:
         """{name of a run: (whether it keeps the numeric rule, what the judge said)}, by the f64 interpreter."""
         start = self.place.dir / "start"
         self.place.shard("run", [*self.sets, "plan=single"], trainer=["--steps", 0, "--dump", start])
-        words = [*self.of_one(self.arguments.judge), "--start", start / "weights.safetensors", "--single", self.one.folder]
+        words = [*self.of_one(self.arguments.judge), "--start", start / "weights.safetensors"]
+        words += [word for run in [self.one, *self.others] for word in ("--single", run.folder)]
         words += [f"{name}={run.folder}" for name, run in self.runs.items()]
         said = subprocess.run(list(map(str, words)), cwd=self.place.dir, text=True, capture_output=True)
         lines = re.findall(r"^(\S+) +(\d+) of (\d+) tensors; (.*(?:\n  .*)*)", said.stdout, re.MULTILINE)
-        if said.returncode not in (0, 1) or len(lines) != 1 + len(self.runs):
+        if said.returncode not in (0, 1) or len(lines) != 1 + len(self.others) + len(self.runs):
             raise Failure(f"the judge said\n{said.stdout}{said.stderr}")
         return {"one rank" if name == self.one.folder.name else name:
                 (kept == count, f"{kept} of {count} tensors keep the numeric rule; {rest}")
