@@ -24,9 +24,9 @@ class Failure(Exception):
     """A check that did not hold; its text says which."""
 
 
-def write_text(path, size=20_000):
-    """Words of a small made-up language, the same each time: something that 20 steps can begin to learn."""
-    draw = random.Random(7)
+def write_text(path, size=20_000, seed=7):
+    """Words of a small made-up language, of each seed the same each time: something that 20 steps can begin to learn."""
+    draw = random.Random(seed)
     words = ["".join(draw.choice("aeioubdfgklmnprst") for _ in range(draw.randint(2, 6))) for _ in range(200)]
     text = []
     while sum(map(len, text)) < size:
