@@ -62,6 +62,8 @@ const std::vector<Level> &levels() {
       {Stage::Pipe,
        "25-pipe.mlir",
        {
+           {"pipe-split-backward",
+            "while one function is still one layer's backward: the schedule gives its halves to tasks"},
            {"pipe-cut",
             "a module for each stage, with the mesh that is left: before placing, so that what crosses a "
             "cut is placed by its names too"},

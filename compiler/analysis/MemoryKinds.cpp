@@ -2,11 +2,13 @@
 //
 // Globals say what they are. A buffer of a frame is what is done with it, and what moves into it:
 //
-//   a struct NAME_saved; what is computed before the backward reads it    saved values
+//   a struct NAME_saved or NAME_carried; what is computed before the        saved values
+//   backward reads it
 //   what calls only add to                                                gradients
 //   collectives of parameters, of gradients                               gathered weights, gradients
 //
-// Names that end in _saved and _backward are nn-differentiate's: the frontend gives them to no module.
+// Names that end in _saved and _backward are nn-differentiate's: the frontend gives them to no module. Those
+// in _carried, _backward_input and _backward_weights are pipe-split-backward's.
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,14 +49,20 @@ MemoryKind shardc::kindOf(GlobalOp global) {
       .Default(MemoryKind::Inputs);
 }
 
-static bool isBackward(StringRef function) {
-  return function.ends_with("_backward");
+/// `block_saved` of `block_saved_1`: lowering numbers several.
+static StringRef withoutNumber(StringRef name) {
+  return name.rtrim("0123456789").rtrim('_');
 }
 
-/// `block_saved` or, where lowering numbered several, `block_saved_1`.
+static bool isBackward(StringRef function) {
+  return function.ends_with("_backward") || withoutNumber(function).ends_with("_backward_input") ||
+         withoutNumber(function).ends_with("_backward_weights");
+}
+
 static bool holdsSavedValues(Type type) {
   auto bundle = dyn_cast<StructType>(type);
-  return bundle && bundle.getName().getValue().rtrim("0123456789").rtrim('_').ends_with("_saved");
+  return bundle && (withoutNumber(bundle.getName().getValue()).ends_with("_saved") ||
+                    withoutNumber(bundle.getName().getValue()).ends_with("_carried"));
 }
 
 static FuncOp calleeOf(CallOp call) {

@@ -23,6 +23,8 @@ void decodePipeline(const Node &root, Plan &plan, Diagnostics &diags) {
   pipeline.schedule = {schedule.text, schedule.at};
   if (schedule.text == "interleaved")
     pipeline.chunksPerStage = {node->find("virtual_stages")->integer, node->find("virtual_stages")->at};
+  else if (auto kind = shardc::pipeline::kindNamed(schedule.text))
+    pipeline.chunksPerStage.value = shardc::pipeline::pipelineFor(*kind, 1, 1).chunksPerStage;
   const MeshAxis *size = plan.meshAxis(axis.text);
   if (!size) {
     auto &error = diags.error(axis.at, fmt::format("the mesh has no axis '{}'", axis.text));

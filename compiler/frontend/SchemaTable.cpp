@@ -139,8 +139,7 @@ const std::vector<KeySpec> planKeys = {
      Text,
      "the order in which a stage takes forwards and backwards of micro-batches",
      {.fallback = "1f1b",
-      .choices = {"gpipe", "1f1b", "interleaved", "zero_bubble_h1", "zero_bubble", "zero_bubble_v"},
-      .supported = {"gpipe", "1f1b", "interleaved"}}},
+      .choices = {"gpipe", "1f1b", "interleaved", "zero_bubble_h1", "zero_bubble", "zero_bubble_v"}}},
     {"pipeline.stages",
      Text | List,
      "the number of layers of each stage, or of each of its parts in the order of the model; auto: as even "

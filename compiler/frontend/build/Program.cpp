@@ -31,8 +31,9 @@ Location Program::place(const Position &at) {
 /// Names of functions that later passes write: `@step`, `@block_forward`.
 static bool isWrittenByPasses(StringRef name) {
   static constexpr const char *whole[] = {"step", "eval", "init", "micro", "embed", "middle", "head"};
-  static constexpr const char *endings[] = {"_forward",      "_backward", "_saved", "_gradients",
-                                            "_squared_norm", "_update",   "_init",  "_eval"};
+  static constexpr const char *endings[] = {
+      "_forward", "_backward", "_saved",   "_gradients",      "_squared_norm",    "_update",
+      "_init",    "_eval",     "_carried", "_backward_input", "_backward_weights"};
   return llvm::is_contained(whole, name) ||
          llvm::any_of(endings, [&](const char *ending) { return name.ends_with(ending); });
 }

@@ -9,10 +9,10 @@
 
 #include "compiler/transforms/nn/Cleanup.h"
 #include "compiler/transforms/nn/PrimalValues.h"
+#include "compiler/transforms/nn/WriteFunction.h"
 #include "dialects/nn/Build.h"
 
 #include "mlir/IR/IRMapping.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace nn;
@@ -260,24 +260,16 @@ void Backward::returnGradients() {
 BundleType Backward::describeSaved(ArrayRef<PrimalValues::Kept> saved) {
   if (saved.empty())
     return {};
-  SmallVector<StringAttr> fields;
+  SmallVector<std::string> names;
   SmallVector<Type> types;
-  llvm::StringSet<> taken;
-  llvm::StringMap<unsigned> repeats;
   for (const PrimalValues::Kept &kept : saved) {
     bool isBundle = kept.index == kept.op->getNumResults();
     StringRef base = nameOf(isBundle ? kept.op->getResult(0) : kept.op->getResult(kept.index));
     std::string stem = base.empty() ? kept.op->getName().stripDialect().str() : base.str();
-    if (isBundle)
-      stem += "_saved";
-    std::string name = stem;
-    for (unsigned &again = repeats[stem]; !taken.insert(name).second;)
-      name = stem + "_" + std::to_string(++again);
-    fields.push_back(StringAttr::get(kept.op->getContext(), name));
+    names.push_back(isBundle ? stem + "_saved" : stem);
     types.push_back(kept.standIn.getType());
   }
-  auto name = StringAttr::get(fields[0].getContext(), primal.getSymName() + "_saved");
-  return BundleType::get(fields[0].getContext(), name, fields, types);
+  return bundleOf((primal.getSymName() + "_saved").str(), names, types);
 }
 
 FuncOp Backward::writeForward(ArrayRef<PrimalValues::Kept> saved, BundleType type) {

@@ -3,6 +3,7 @@
 #include "compiler/transforms/nn/WriteFunction.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace nn;
@@ -40,6 +41,21 @@ SmallVector<Value> nn::inlineBody(OpBuilder &builder, FuncOp func, ValueRange ar
 DictionaryAttr nn::kindAttrs(MLIRContext *context, StringRef kind) {
   Builder builder(context);
   return builder.getDictionaryAttr(builder.getNamedAttr(kindAttrName, builder.getStringAttr(kind)));
+}
+
+BundleType nn::bundleOf(StringRef name, ArrayRef<std::string> stems, TypeRange types) {
+  MLIRContext *context = types[0].getContext();
+  SmallVector<StringAttr> fields;
+  llvm::StringSet<> taken;
+  llvm::StringMap<unsigned> repeats;
+  for (const std::string &given : stems) {
+    const std::string stem = given.empty() ? "value" : given;
+    std::string field = stem;
+    for (unsigned &again = repeats[stem]; !taken.insert(field).second;)
+      field = stem + "_" + std::to_string(++again);
+    fields.push_back(StringAttr::get(context, field));
+  }
+  return BundleType::get(context, StringAttr::get(context, name), fields, llvm::to_vector(types));
 }
 
 std::string nn::freshName(SymbolTable &symbols, StringRef name) {

@@ -27,6 +27,10 @@ llvm::SmallVector<mlir::Value> inlineBody(mlir::OpBuilder &builder, FuncOp func,
 /// `{nn.kind = kind}`
 mlir::DictionaryAttr kindAttrs(mlir::MLIRContext *context, llvm::StringRef kind);
 
+/// A bundle `name` with a field for each of `types`, called as `stems` say, each name once: `x`, `x_1`, ...
+/// An empty stem counts as `value`.
+BundleType bundleOf(llvm::StringRef name, llvm::ArrayRef<std::string> stems, mlir::TypeRange types);
+
 /// A name that no symbol has: `name`, `name_1`, ...
 std::string freshName(mlir::SymbolTable &symbols, llvm::StringRef name);
 

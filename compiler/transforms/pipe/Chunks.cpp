@@ -2,7 +2,10 @@
 //
 // Layers say where they are. What comes before a layer is in the chunk of what it reads, so the head is in
 // the last one; what reads nothing that is in a chunk is where it is used. Backward an op is in the chunk of
-// what its forward saved, or whose gradient it adds up.
+// what its forward saved, or of what the gradient of its input carried, or whose gradient it adds up: where
+// several chunks use a weight, the last one that backward, which goes from last to first, has not left. Calls
+// that return nothing but gradients of weights, and what reads these, are the weights' pass, where there is
+// one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,19 +25,23 @@ static StringRef kindOf(nn::CallOp call, unsigned operand) {
   return kind ? kind.getValue() : StringRef();
 }
 
+/// Whether a call returns gradients of weights there.
+static bool isGradientResult(OpResult result) {
+  auto call = cast<nn::CallOp>(result.getOwner());
+  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
+  auto kind = callee.getResAttrs()
+                  ? callee.getResultAttrOfType<StringAttr>(result.getResultNumber(), nn::kindAttrName)
+                  : StringAttr();
+  return kind && kind.getValue() == nn::kindGradient;
+}
+
 /// The operand that a result of a call continues: gradients go in and come out in one order.
 static Value continued(nn::CallOp call, unsigned result) {
-  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
-  auto isGradient = [&](unsigned index) {
-    auto kind =
-        callee.getResAttrs() ? callee.getResultAttrOfType<StringAttr>(index, nn::kindAttrName) : StringAttr();
-    return kind && kind.getValue() == nn::kindGradient;
-  };
-  if (!isGradient(result))
+  if (!isGradientResult(call->getResult(result)))
     return {};
   unsigned number = 0;
   for (unsigned index = 0; index < result; ++index)
-    number += isGradient(index);
+    number += isGradientResult(call->getResult(index));
   for (unsigned index = 0; index < call.getNumOperands(); ++index)
     if (kindOf(call, index) == nn::kindGradient && number-- == 0)
       return call.getOperand(index);
@@ -120,6 +127,27 @@ int Chunks::chunkOf(Value value, bool latest) const {
   return chunk;
 }
 
+bool Chunks::isOfWeightsPass(Value value) const {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (auto found = places.find(op); found != places.end())
+    return found->second.pass == Pass::backwardWeight;
+  return isWiring(op) && llvm::any_of(op->getOperands(), [&](Value v) { return isOfWeightsPass(v); });
+}
+
+Chunks::Pass Chunks::passOf(Operation *op) const {
+  if (isForward.contains(op))
+    return Pass::forward;
+  if (!splitsBackward)
+    return Pass::backward;
+  auto call = dyn_cast<nn::CallOp>(op);
+  const bool isOfWeights =
+      call ? llvm::all_of(call.getResults(), [](OpResult result) { return isGradientResult(result); })
+           : llvm::any_of(op->getOperands(), [&](Value operand) { return isOfWeightsPass(operand); });
+  return isOfWeights ? Pass::backwardWeight : Pass::backward;
+}
+
 int Chunks::chunkForward(Operation *op) {
   if (auto found = layerChunk.find(op); found != layerChunk.end())
     return found->second;
@@ -133,7 +161,7 @@ int Chunks::chunkForward(Operation *op) {
 }
 
 int Chunks::chunkBackward(Operation *op) {
-  int saved = -1, weights = -1, earliest = -1, latest = -1;
+  int saved = -1, carried = -1, weights = -1, earliest = -1, latest = -1;
   for (Value operand : op->getOperands()) {
     Operation *from = operand.getDefiningOp();
     int chunk = chunkOf(operand, /*latest=*/true);
@@ -141,19 +169,33 @@ int Chunks::chunkBackward(Operation *op) {
       latest = std::max(latest, chunk);
       if (isa<nn::BundleType>(operand.getType()))
         saved = std::max(saved, chunk);
+    } else if (from && isa<nn::CallOp>(from) && isa<nn::BundleType>(operand.getType()) &&
+               !isGradientResult(cast<OpResult>(operand))) {
+      carried = chunk;
     } else if (chunk >= 0 && isa<nn::NamedTensorType>(operand.getType())) {
       earliest = earliest < 0 ? chunk : std::min(earliest, chunk);
     }
     if (isa<nn::BundleType>(operand.getType()))
       for (auto [argument, field] : leavesOf(operand, /*throughCalls=*/true))
-        if (auto found = chunkOfWeights.find(argument); found != chunkOfWeights.end())
-          weights = std::max(weights, found->second);
+        for (int user : users.lookup(argument))
+          if (user <= reached)
+            weights = std::max(weights, user);
   }
-  return saved >= 0 ? saved : weights >= 0 ? weights : earliest >= 0 ? earliest : latest;
+  if (const int known = std::max(saved, carried); known >= 0)
+    reached = std::min(reached, known);
+  return saved >= 0      ? saved
+         : carried >= 0  ? carried
+         : weights >= 0  ? weights
+         : earliest >= 0 ? earliest
+                         : latest;
 }
 
-Chunks::Chunks(nn::FuncOp micro, ArrayRef<int64_t> sizes) : forward(sizes.size()), backward(sizes.size()) {
+Chunks::Chunks(nn::FuncOp micro, ArrayRef<int64_t> sizes, bool splitsBackward)
+    : splitsBackward(splitsBackward) {
+  for (auto &chunks : ops)
+    chunks.resize(sizes.size());
   const int last = static_cast<int>(sizes.size()) - 1;
+  reached = last;
   isForward = forwardOf(micro);
   SmallVector<nn::CallOp> layers = layersOf(micro);
   auto layer = layers.begin();
@@ -170,26 +212,26 @@ Chunks::Chunks(nn::FuncOp micro, ArrayRef<int64_t> sizes) : forward(sizes.size()
     if (kind && kind.getValue() == nn::kindGradient)
       gradients.push_back(argument);
   }
-  SmallVector<Operation *> floating, ops;
+  SmallVector<Operation *> floating, all;
   for (Operation &op : micro.getBody().front().without_terminator()) {
     if (isWiring(&op))
       continue;
-    ops.push_back(&op);
-    const bool isBackward = !isForward.contains(&op);
-    const int chunk = isBackward ? chunkBackward(&op) : chunkForward(&op);
+    all.push_back(&op);
+    const Pass pass = passOf(&op);
+    const int chunk = pass == Pass::forward ? chunkForward(&op) : chunkBackward(&op);
     if (chunk < 0) {
       floating.push_back(&op);
       continue;
     }
-    places[&op] = {isBackward, chunk};
-    if (!isBackward)
+    places[&op] = {pass, chunk};
+    if (pass == Pass::forward)
       for (Value operand : op.getOperands())
         if (isa<nn::BundleType>(operand.getType()))
           for (auto [argument, field] : leavesOf(operand))
             for (auto [weight, gradient] : llvm::zip(weights, gradients))
               if (weight == argument) {
-                chunkOfWeights.try_emplace(weight, chunk);
-                chunkOfWeights.try_emplace(gradient, chunk);
+                users[weight].push_back(chunk);
+                users[gradient].push_back(chunk);
               }
   }
   for (Operation *op : llvm::reverse(floating)) {
@@ -197,8 +239,10 @@ Chunks::Chunks(nn::FuncOp micro, ArrayRef<int64_t> sizes) : forward(sizes.size()
     for (Operation *user : op->getUsers())
       if (auto found = places.find(user); found != places.end())
         chunk = std::min(chunk, found->second.chunk);
-    places[op] = {!isForward.contains(op), chunk};
+    places[op] = {passOf(op), chunk};
   }
-  for (Operation *op : ops)
-    (places[op].isBackward ? backward : forward)[places[op].chunk].push_back(op);
+  for (Operation *op : all) {
+    const Place &place = places[op];
+    ops[static_cast<size_t>(place.pass)][place.chunk].push_back(op);
+  }
 }

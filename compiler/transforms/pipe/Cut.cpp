@@ -66,11 +66,6 @@ struct Cut : pipes::impl::PipeCutBase<Cut> {
     if (failed(timetable))
       return failure();
     const pipeline::Pipeline &shape = timetable->shape;
-    if (shape.splitsBackward)
-      return emitError(schedule.getAs<LocationAttr>("at") ? Location(schedule.getAs<LocationAttr>("at"))
-                                                          : module.getLoc())
-             << "schedule '" << timetable->schedule
-             << "' splits the backward, which is not built yet: use 1f1b, gpipe or interleaved";
     dist::PlanAttr plan = dist::planOf(module);
     const auto axis = StringAttr::get(&getContext(), timetable->axis);
     const int stages = shape.stages;

@@ -4,6 +4,10 @@
 
 include "mlir/Pass/PassBase.td"
 
+def PipeSplitBackward : Pass<"pipe-split-backward", "::mlir::ModuleOp"> {
+  let summary = "backward functions in two, the gradient of the input and that of the weights, where the schedule has them apart";
+}
+
 def PipeCut : Pass<"pipe-cut", "::mlir::ModuleOp"> {
   let summary = "a program for each stage of the pipeline; nothing where the plan has none";
   let dependentDialects = ["::pipes::PipeDialect"];

@@ -20,7 +20,6 @@
 using namespace mlir;
 using namespace pipes;
 namespace pipeline = shardc::pipeline;
-using pipeline::Pass;
 
 /// `h.3`: whose weights a call of a layer takes.
 static StringRef pathOf(nn::CallOp call) {
@@ -212,13 +211,13 @@ private:
   void loadUnits() {
     if (!units.empty())
       return;
-    Chunks chunks(micro, SmallVector<int64_t>(paths.size(), 1));
+    Chunks chunks(micro, SmallVector<int64_t>(paths.size(), 1), plan.shape.splitsBackward);
     shardc::Loads loads;
     for (int unit = 0; unit < static_cast<int>(paths.size()); ++unit) {
       std::array<shardc::Load, 3> &byPass = units.emplace_back();
-      for (const bool isBackward : {false, true})
-        for (Operation *op : chunks.opsOf(isBackward, unit))
-          byPass[isBackward] += loads.of(op);
+      for (const auto pass : {Chunks::Pass::forward, Chunks::Pass::backward, Chunks::Pass::backwardWeight})
+        for (Operation *op : chunks.opsOf(pass, unit))
+          byPass[static_cast<size_t>(pass)] += loads.of(op);
     }
   }
 
@@ -232,7 +231,7 @@ private:
       for (int64_t i = 0; i < size; ++i, ++unit)
         for (size_t pass = 0; pass < part.loads.size(); ++pass)
           part.loads[pass] += (*unit)[pass];
-      for (Operation *op : chunks.opsOf(/*isBackward=*/false, static_cast<int>(chunk)))
+      for (Operation *op : chunks.opsOf(Chunks::Pass::forward, static_cast<int>(chunk)))
         if (auto call = dyn_cast<nn::CallOp>(op))
           part.holds.push_back(nameOf(call));
     }
@@ -249,4 +248,16 @@ private:
 
 FailureOr<Timetable> pipes::planPipeline(ModuleOp module) {
   return Planner(module, module->getAttrOfType<DictionaryAttr>(scheduleAttrName)).run();
+}
+
+bool pipes::splitsBackward(ModuleOp module) {
+  auto schedule = module->getAttrOfType<DictionaryAttr>(scheduleAttrName);
+  if (!schedule)
+    return false;
+  if (auto rows = schedule.getAs<ArrayAttr>("table")) // a task of gradients of weights is a W
+    return llvm::any_of(rows.getAsRange<StringAttr>(),
+                        [](StringAttr row) { return row.strref().contains('W'); });
+  auto name = schedule.getAs<StringAttr>("schedule");
+  const auto kind = name ? pipeline::kindNamed(std::string_view(name.getValue())) : std::nullopt;
+  return kind && pipeline::pipelineFor(*kind, 1, 1).splitsBackward;
 }

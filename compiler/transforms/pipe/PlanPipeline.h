@@ -9,4 +9,8 @@ namespace pipes {
 /// to the plan and say what would be valid.
 mlir::FailureOr<Timetable> planPipeline(mlir::ModuleOp module);
 
+/// Whether `pipe.schedule` says that the gradient of the input and that of the weights are tasks of their
+/// own.
+bool splitsBackward(mlir::ModuleOp module);
+
 } // namespace pipes

@@ -22,8 +22,8 @@ StageEntries::StageEntries(ModuleOp module, ArrayRef<ModuleOp> programs,
     : module(module), programs(programs), shape(shape), step(module.lookupSymbol<nn::FuncOp>("step")),
       micro(module.lookupSymbol<nn::FuncOp>("micro")), eval(module.lookupSymbol<nn::FuncOp>("eval")),
       init(module.lookupSymbol<nn::FuncOp>("init")), loop(*step.getBody().getOps<nn::LoopOp>().begin()),
-      microCall(*loop.getBody().getOps<nn::CallOp>().begin()), microChunks(micro, layers),
-      evalChunks(eval, layers) {
+      microCall(*loop.getBody().getOps<nn::CallOp>().begin()),
+      microChunks(micro, layers, shape.splitsBackward), evalChunks(eval, layers) {
   findWeights(micro, microChunks);
   findWeights(eval, evalChunks);
 }

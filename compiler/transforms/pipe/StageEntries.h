@@ -25,7 +25,7 @@ private:
     int owner = -1;                                      // the stage that is the first to use it
     llvm::MapVector<int, llvm::SetVector<unsigned>> use; // by stage: fields
   };
-  /// The gradients that a stage has added up so far, of one bundle.
+  /// The gradients that a chunk has added up so far, of one bundle.
   struct Gradients {
     bool isWhole = true; // one value; else one for each field
     mlir::Value whole;
@@ -46,11 +46,12 @@ private:
   void runTasks(StagePrograms &programs, const shardc::pipeline::Table &table);
   void runOp(StagePrograms &programs, int stage, int microbatch, mlir::Operation *op);
   void findPartialGradients();
-  mlir::Value gradientOperand(StagePrograms &programs, int stage, mlir::Value value);
-  void takeGradient(StagePrograms &programs, int stage, mlir::Value operand, mlir::Value result);
+  mlir::Value gradientOperand(StagePrograms &programs, int chunk, mlir::Value value);
+  void takeGradient(StagePrograms &programs, int chunk, mlir::Value operand, mlir::Value result);
   mlir::Value wholeGradient(StagePrograms &programs, mlir::BlockArgument gradients);
   void runTail(StagePrograms &programs);
   bool runSumOverStages(StagePrograms &programs, nn::MapOp sum);
+  void moveTogether(StagePrograms &programs, llvm::ArrayRef<mlir::Value> scalars, int from, int to);
   void writeEval();
   void writeInit();
 
@@ -65,7 +66,7 @@ private:
   nn::CallOp microCall;
   Chunks microChunks, evalChunks;
   llvm::StringMap<Weights> weights;
-  llvm::MapVector<mlir::Value, llvm::MapVector<int, Gradients>> gradients; // argument of @micro, stage
+  llvm::MapVector<mlir::Value, llvm::MapVector<int, Gradients>> gradients; // argument of @micro, chunk
   llvm::DenseSet<std::pair<mlir::Value, int>> inFields; // of these one value for each field
   llvm::DenseMap<mlir::Value, mlir::Value> sums;        // loss, count: argument of @micro, now
   /// Fields of copies that an entry's stage takes, and their values: by entry, stage, argument of the entry.

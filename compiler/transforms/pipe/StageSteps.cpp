@@ -1,9 +1,12 @@
 //===- StageSteps.cpp - @step of each stage: tasks, then the update --------===//
 //
-//   for each task of the timetable, as time goes:    ops of the chunk, forward or backward, of its
-//   micro-batch gradients                                        of weights that several stages use: to the
-//   owner norm, clipping, update                           each op where its gradients are; sums go from
-//   stage to stage
+//   each task of the timetable, as time goes    the ops of its pass and chunk, of its micro-batch
+//   gradients of weights                        added up by each chunk that uses them; then by the owner
+//   norm                                        the squares of all stages' gradients, added by one
+//   clipping, update                            each op where its gradients are
+//
+// Schedules change when an op runs and where, but no sum: a chunk adds up by micro-batch, chunks are added in
+// the model's order, squares in that of the weights. So all schedules of a plan leave the same bits.
 
 #include "compiler/schedule/Timeline.h"
 #include "compiler/transforms/nn/ScalarMath.h"
@@ -94,16 +97,17 @@ void StageEntries::runTasks(StagePrograms &written, const pipeline::Table &table
     const pipeline::Task &task = table[turn.stage][turn.number];
     written.releaseSent(turn.stage);
     beginTask(written.builder(turn.stage), module.getLoc(), task);
-    for (Operation *op : microChunks.opsOf(task.pass != pipeline::Pass::forward, task.chunk))
+    for (Operation *op : microChunks.opsOf(task.pass, task.chunk))
       runOp(written, turn.stage, task.microbatch, op);
   }
 }
 
-/// Loss and count are added up by the stage that has them; gradients by each stage that makes some.
+/// Loss and count are added up by the stage that has them; gradients by each chunk that makes some.
 void StageEntries::runOp(StagePrograms &written, int stage, int microbatch, Operation *op) {
+  const int chunk = microChunks.of(op).chunk;
   Operation *clone = written.run(stage, microbatch, op, [&](OpOperand &operand) -> Value {
     if (isGradient(operand))
-      return gradientOperand(written, stage, operand.get());
+      return gradientOperand(written, chunk, operand.get());
     if (auto argument = dyn_cast<BlockArgument>(operand.get());
         argument && kindOf(micro, argument.getArgNumber()) == nn::kindAccumulator) {
       Value &sum = sums[argument];
@@ -130,7 +134,7 @@ void StageEntries::runOp(StagePrograms &written, int stage, int microbatch, Oper
     auto kind =
         callee.getResAttrs() ? callee.getResultAttrOfType<StringAttr>(index, nn::kindAttrName) : StringAttr();
     if (kind && kind.getValue() == nn::kindGradient)
-      takeGradient(written, stage, *next++, clone->getResult(index));
+      takeGradient(written, chunk, *next++, clone->getResult(index));
   }
 }
 
@@ -152,7 +156,7 @@ void StageEntries::findPartialGradients() {
     for (OpOperand &operand : op.getOpOperands())
       if (isGradient(operand) && !wholeArgument(operand.get()))
         for (auto [argument, field] : leavesOf(operand.get(), /*throughCalls=*/true))
-          inFields.insert({argument, shape.stageOf(microChunks.of(&op).chunk)});
+          inFields.insert({argument, microChunks.of(&op).chunk});
 }
 
 /// Zero in the type of a field.
@@ -169,10 +173,10 @@ static Value packOf(OpBuilder &builder, BlockArgument argument, MutableArrayRef<
   return builder.create<nn::PackOp>(argument.getLoc(), cast<nn::BundleType>(argument.getType()), fields);
 }
 
-Value StageEntries::gradientOperand(StagePrograms &written, int stage, Value value) {
-  OpBuilder &builder = written.builder(stage);
-  if (BlockArgument argument = wholeArgument(value); argument && !inFields.contains({argument, stage})) {
-    Gradients &sum = gradients[argument][stage];
+Value StageEntries::gradientOperand(StagePrograms &written, int chunk, Value value) {
+  OpBuilder &builder = written.builder(shape.stageOf(chunk));
+  if (BlockArgument argument = wholeArgument(value); argument && !inFields.contains({argument, chunk})) {
+    Gradients &sum = gradients[argument][chunk];
     if (!sum.whole) {
       SmallVector<Value> zeros(cast<nn::BundleType>(argument.getType()).size());
       sum.whole = packOf(builder, argument, zeros);
@@ -181,7 +185,7 @@ Value StageEntries::gradientOperand(StagePrograms &written, int stage, Value val
   }
   SmallVector<Value> fields;
   for (auto [argument, field] : leavesOf(value, /*throughCalls=*/true)) {
-    Gradients &sum = gradients[argument][stage];
+    Gradients &sum = gradients[argument][chunk];
     sum.isWhole = false;
     sum.fields.resize(cast<nn::BundleType>(argument.getType()).size());
     Value &now = sum.fields[field];
@@ -192,45 +196,49 @@ Value StageEntries::gradientOperand(StagePrograms &written, int stage, Value val
   return builder.create<nn::PackOp>(nn::locOf(value), cast<nn::BundleType>(value.getType()), fields);
 }
 
-void StageEntries::takeGradient(StagePrograms &written, int stage, Value operand, Value result) {
-  if (BlockArgument argument = wholeArgument(operand); argument && !inFields.contains({argument, stage})) {
-    gradients[argument][stage].whole = result;
+void StageEntries::takeGradient(StagePrograms &written, int chunk, Value operand, Value result) {
+  if (BlockArgument argument = wholeArgument(operand); argument && !inFields.contains({argument, chunk})) {
+    gradients[argument][chunk].whole = result;
     return;
   }
-  auto fields = written.builder(stage).create<nn::UnpackOp>(result.getLoc(), result).getResults();
+  OpBuilder &builder = written.builder(shape.stageOf(chunk));
+  auto fields = builder.create<nn::UnpackOp>(result.getLoc(), result).getResults();
   for (auto [leaf, value] : llvm::zip(leavesOf(operand, /*throughCalls=*/true), fields))
-    gradients[leaf.first][stage].fields[leaf.second] = value;
+    gradients[leaf.first][chunk].fields[leaf.second] = value;
 }
 
-/// What all stages have added up of a bundle, on its owner.
+/// What all chunks have added up of a bundle, on its owner.
 Value StageEntries::wholeGradient(StagePrograms &written, BlockArgument argument) {
   const int owner = ownerOf(micro.getArgAttrDict(argument.getArgNumber()));
-  auto &byStage = gradients[argument];
+  auto &byChunk = gradients[argument];
   OpBuilder &builder = written.builder(owner);
-  if (byStage.size() == 1 && byStage.begin()->first == owner && byStage.begin()->second.isWhole)
-    return byStage.begin()->second.whole;
+  if (byChunk.size() == 1) {
+    auto &[chunk, sum] = *byChunk.begin();
+    if (shape.stageOf(chunk) == owner && sum.isWhole)
+      return sum.whole;
+  }
   auto bundle = cast<nn::BundleType>(argument.getType());
-  auto fieldsOf = [&](int stage) {
-    Gradients &sum = byStage[stage];
+  auto fieldsOf = [&](int chunk) {
+    Gradients &sum = byChunk[chunk];
     if (sum.isWhole && sum.whole)
-      return llvm::to_vector_of<Value>(
-          written.builder(stage).create<nn::UnpackOp>(argument.getLoc(), sum.whole).getResults());
+      return llvm::to_vector_of<Value>(written.builder(shape.stageOf(chunk))
+                                           .create<nn::UnpackOp>(argument.getLoc(), sum.whole)
+                                           .getResults());
     sum.fields.resize(bundle.size());
     return llvm::to_vector(sum.fields);
   };
-  SmallVector<int> others;
-  for (auto &[stage, sum] : byStage)
-    if (stage != owner)
-      others.push_back(stage);
-  llvm::sort(others);
-  SmallVector<Value> total = fieldsOf(owner);
-  for (int stage : others)
-    for (auto [field, value] : llvm::enumerate(fieldsOf(stage))) {
+  SmallVector<int> chunks;
+  for (auto &[chunk, sum] : byChunk)
+    chunks.push_back(chunk);
+  llvm::sort(chunks);
+  SmallVector<Value> total(bundle.size());
+  for (int chunk : chunks)
+    for (auto [field, value] : llvm::enumerate(fieldsOf(chunk))) {
       if (!value)
         continue;
-      Value received = written.move(value, stage, owner, nn::kindGradient);
-      total[field] =
-          total[field] ? nn::buildSum(builder, nn::locOf(value), total[field], received) : received;
+      const int stage = shape.stageOf(chunk);
+      Value here = stage == owner ? value : written.move(value, stage, owner, nn::kindGradient);
+      total[field] = total[field] ? nn::buildSum(builder, nn::locOf(value), total[field], here) : here;
     }
   return packOf(builder, argument, total);
 }
@@ -245,7 +253,8 @@ static bool isSum(nn::MapOp map) {
          llvm::all_of(map.getBody().front().without_terminator(), llvm::IsaPred<arith::AddFOp>);
 }
 
-/// Each stage adds what it has to what the one before has sent.
+/// The last stage that has a term adds them all, in their order. Each of the others sends its terms in one
+/// message.
 bool StageEntries::runSumOverStages(StagePrograms &written, nn::MapOp sum) {
   std::vector<SmallVector<Value>> own(shape.stages);
   for (Value operand : sum.getOperands())
@@ -253,30 +262,36 @@ bool StageEntries::runSumOverStages(StagePrograms &written, nn::MapOp sum) {
       own[home].push_back(operand);
     else
       return false;
-  Value total;
-  int at = -1;
-  for (int stage = 0; stage < shape.stages; ++stage) {
-    if (own[stage].empty())
-      continue;
-    SmallVector<Value> terms;
-    if (total)
-      terms.push_back(written.move(total, at, stage));
-    for (Value operand : own[stage])
-      terms.push_back(written.get(stage, once, operand));
-    at = stage;
-    total = terms.size() == 1
-                ? terms[0]
-                : nn::writeMap(written.builder(stage), sum.getLoc(), sum.getResultTypes(), terms,
-                               [](nn::ScalarMath s, ValueRange in) -> SmallVector<Value> {
-                                 Value result = in[0];
-                                 for (Value next : in.drop_front())
-                                   result = s.add(result, next);
-                                 return {result};
-                               })
-                      .getResult(0);
-  }
-  written.map(at, once, sum.getResult(0), total);
+  int last = shape.stages - 1;
+  while (own[last].empty())
+    --last;
+  for (int stage = 0; stage < last; ++stage)
+    if (own[stage].size() > 1)
+      moveTogether(written, own[stage], stage, last);
+  written.run(last, once, sum);
   return true;
+}
+
+/// Scalars of one stage go to another as one tensor.
+void StageEntries::moveTogether(StagePrograms &written, ArrayRef<Value> scalars, int from, int to) {
+  auto type = cast<nn::NamedTensorType>(scalars[0].getType());
+  Location loc = nn::locOf(scalars[0]);
+  MLIRContext *context = loc.getContext();
+  const auto count = static_cast<int64_t>(scalars.size());
+  auto terms = StringAttr::get(context, "term");
+  auto all = nn::NamedTensorType::get(type.getElementType(), nn::AxisAttr::get(context, terms, count, {}));
+  SmallVector<Value> there;
+  SmallVector<std::string> names;
+  for (Value scalar : scalars) {
+    there.push_back(written.get(from, once, scalar));
+    names.push_back(nn::nameOf(scalar).str());
+  }
+  Value stacked = written.builder(from).create<nn::StackOp>(nn::named(loc, "squares"), all, there, terms);
+  auto parts = written.builder(to).create<nn::UnstackOp>(nn::namedAll(loc, names),
+                                                         SmallVector<Type>(scalars.size(), type),
+                                                         written.move(stacked, from, to), terms);
+  for (auto [scalar, part] : llvm::zip(scalars, parts.getResults()))
+    written.know(to, once, scalar, part);
 }
 
 /// The stage where an op of the update belongs: of its weights or gradients, or where the last of its

@@ -22,14 +22,14 @@
 // CHECK: nn.call @block_backward({{.*}}%[[D1]], %{{.*}})
 // CHECK: %[[G:.*]] = nn.call @embed_backward(
 
-// The copy's gradient is added, the norm goes on to the second stage, what scales gradients comes back.
+// The copy's gradient is added, the squares go on to the second stage in one message, what scales gradients comes back.
 // CHECK: %[[OWN:.*]] = nn.unpack %[[G]]
 // CHECK-NEXT: %[[THEIRS:.*]] = pipe.receive from 1 message [[#]] order [vocab, embed] {nn.kind = "gradient"}
 // CHECK-NEXT: nn.map (%a = %[[OWN]] : {{.*}}, %b = %[[THEIRS]]
-// CHECK: nn.call @embed_squared_norm(
-// CHECK: nn.call @block_squared_norm(
-// CHECK: %[[SQUARE:.*]] = nn.map
-// CHECK: pipe.send %[[SQUARE]] to 1
+// CHECK: %[[EMBED:.*]] = nn.call @embed_squared_norm(
+// CHECK: %[[BLOCK:.*]] = nn.call @block_squared_norm(
+// CHECK: %[[SQUARES:.*]] = nn.stack %[[EMBED]], %[[BLOCK]] axis term
+// CHECK: pipe.send %[[SQUARES]] to 1 message [[#]] order [term]
 // CHECK: %[[SCALE:.*]] = pipe.receive from 1 message [[#]] order []
 // CHECK: nn.call @embed_update({{.*}}%[[SCALE]]
 // CHECK: nn.call @block_update({{.*}}%[[SCALE]]
@@ -53,7 +53,11 @@
 // CHECK-NEXT: pipe.send %[[DX0]] to 0 message 0
 // CHECK: %[[X1:.*]] = pipe.receive from 0 message 1
 // CHECK: nn.call @block_forward(%[[X1]],
-// CHECK: nn.call @head_squared_norm(
+// CHECK: %[[HEAD:.*]] = nn.call @head_squared_norm(
+// CHECK: %[[OWN:.*]] = nn.call @block_squared_norm(
+// CHECK: %[[SQUARES:.*]] = pipe.receive from 0 message [[#]] order [term]
+// CHECK-NEXT: %[[EMBED:.*]], %[[BLOCK:.*]] = nn.unstack %[[SQUARES]] axis term
+// CHECK-NEXT: nn.map (%{{[^ ]*}} = %[[EMBED]] : {{[^ ]*}}, %{{[^ ]*}} = %[[HEAD]] : {{[^ ]*}}, %{{[^ ]*}} = %[[BLOCK]] : {{[^ ]*}}, %{{[^ ]*}} = %[[OWN]] :
 // CHECK: nn.call @head_update(
 // CHECK: nn.return {{.*}} : {{.*}}!embed_copy
 

@@ -119,7 +119,7 @@ bool test::JobUnderTest::placeProgram(ModuleOp program) {
 OwningOpRef<ModuleOp> test::JobUnderTest::place(ModuleOp global) {
   OwningOpRef<ModuleOp> placed = global.clone();
   bool isPlaced =
-      succeeded(runPasses(*placed, "pipe-cut")) &&
+      succeeded(runPipeline(*placed, Stage::Pipe, {.first = Stage::Pipe})) &&
       llvm::all_of(pipes::stagesOf(*placed), [&](ModuleOp program) { return placeProgram(program); });
   return isPlaced ? std::move(placed) : nullptr;
 }

@@ -216,7 +216,8 @@ private:
       return "";
     mesh.insert(mesh.begin() + stages.upTo(static_cast<int64_t>(mesh.size())),
                 "pp: " + std::to_string(count));
-    std::string schedule = stages.oneOf<std::string>({"1f1b", "1f1b", "gpipe", "interleaved"});
+    std::string schedule = stages.oneOf<std::string>(
+        {"1f1b", "gpipe", "interleaved", "zero_bubble_h1", "zero_bubble", "zero_bubble_v"});
     std::string text = ", pipeline: {axis: pp, schedule: " + schedule;
     plan.microbatches = 1 + stages.upTo(2);
     if (schedule == "interleaved") { // micro-batches in groups of as many as there are stages
@@ -225,6 +226,8 @@ private:
       plan.microbatches = count * (count == 2 ? 1 + stages.upTo(1) : 1);
       text += ", virtual_stages: " + std::to_string(each);
     }
+    if (schedule == "zero_bubble_v")
+      parts *= 2;
     if (stages.chance(0.4)) {
       Axes layers;
       for (int64_t part = 0; part < parts; ++part) {

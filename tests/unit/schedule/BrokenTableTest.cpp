@@ -133,6 +133,24 @@ TEST(BrokenTable, aBackwardComesBeforeItsForward) {
   }
 }
 
+// Gradients of weights wait for nothing but their own stage's backward, and nobody waits for them: no message
+// would tell.
+TEST(BrokenTable, aGradientOfWeightsComesBeforeItsBackward) {
+  Draw draw(8);
+  for (int broken = 0; broken < 20;) {
+    Case c = draw.sound();
+    if (!c.pipeline.splitsBackward)
+      continue;
+    c.limits = {};
+    const int chunk = draw.below(c.pipeline.chunks()), microbatch = draw.below(c.pipeline.microbatches);
+    std::vector<Task> &tasks = c.table[c.pipeline.stageOf(chunk)];
+    std::swap(tasks[indexOf(tasks, {Pass::backward, chunk, microbatch})],
+              tasks[indexOf(tasks, {Pass::backwardWeight, chunk, microbatch})]);
+    ASSERT_TRUE(judge(c).has_value());
+    ++broken;
+  }
+}
+
 TEST(BrokenTable, messagesCrossEachOther) {
   Draw draw(7);
   for (int i = 0; i < 20; ++i) {
@@ -163,6 +181,11 @@ TEST(BrokenTable, theReasonIsSpeltOut) {
   c = small();
   c.table[0].pop_back();
   EXPECT_EQ(judge(c), "stage 0 never does B1");
+  c = {Kind::zeroBubbleH1, pipelineFor(Kind::zeroBubbleH1, 1, 1), {}, {}};
+  c.table = {{{Pass::forward, 0, 0}, {Pass::backward, 0, 0}}};
+  EXPECT_EQ(judge(c), "stage 0 never does W0");
+  c.table = {{{Pass::forward, 0, 0}, {Pass::backwardWeight, 0, 0}, {Pass::backward, 0, 0}}};
+  EXPECT_EQ(judge(c), "nobody can go on: stage 0 waits before W0 for B0 of stage 0");
   c = small();
   c.limits = {1, 1};
   EXPECT_EQ(judge(c), "stage 0 holds 2 micro-batches when it does F1, 1 is its limit");
