@@ -18,7 +18,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
-from support import Failure, Workplace, main  # noqa: E402
+from support import Failure, Workplace, judged, main, other_weights  # noqa: E402
 
 TOOLS = {"shardc": "shardc", "judge": "plan-judge", "apart": "plan-apart"}  # flags, and programs in bin
 
@@ -76,9 +76,9 @@ class Comparison:
         self.explained = {case.folder: self.explain(case) for case in [one, *cases]}
         self.refuse_what_does_not_fit([one, *cases])
         self.tokens = self.identity(one, r"= ([\d,]+) tokens")
-        self.one = self.train(one)
-        self.others = [self.train(Case(f"one rank m={number}", f"{{mesh: {{}}, microbatches: {number}}}"))
-                       for number in draws]
+        self.singles = [one, *(Case(f"one rank m={number}", f"{{mesh: {{}}, microbatches: {number}}}") for number in draws)]
+        self.ones = [self.train(case) for case in self.singles]
+        self.one = self.ones[0]
         self.runs = {}
 
     def explain(self, case):
@@ -100,12 +100,14 @@ class Comparison:
         if needs:
             raise Failure(f"{', '.join(needs)} of memory; {free / 2**30:.1f} GiB are free. Nothing was run")
 
-    def train(self, case):
-        if case.folder in self.explained:
+    def train(self, case, start=0):
+        """`start`: 0, or the number of other weights that it starts from."""
+        if case.folder in self.explained and not start:
             print(f"{case.name}: {self.explained[case.folder]['identity']}; {self.needed(case) / 2**30:.2f} GiB", flush=True)
-        out = self.place.dir / case.folder
+        out = self.place.dir / (f"start{start}" if start else "") / case.folder
+        given = ["--init-from", other_weights(self.start, start)] if start else []
         self.place.call(self.place.command("run", self.sets + case.sets,
-                                           ["--dump", out, "--metrics", out / "metrics.jsonl", "--quiet"]),
+                                           ["--dump", out, "--metrics", out / "metrics.jsonl", "--quiet", *given]),
                         threads=None if self.full else 1, timeout=3600)
         return Run(out)
 
@@ -154,19 +156,32 @@ class Comparison:
         return verdicts
 
     def judged(self):
-        """{name of a run: (whether it keeps the numeric rule, what the judge said)}, by the f64 interpreter."""
-        start = self.place.dir / "start"
-        self.place.shard("run", [*self.sets, "plan=single"], trainer=["--steps", 0, "--dump", start])
-        words = [*self.of_one(self.arguments.judge), "--start", start / "weights.safetensors"]
-        words += [word for run in [self.one, *self.others] for word in ("--single", run.folder)]
-        words += [f"{name}={run.folder}" for name, run in self.runs.items()]
-        said = subprocess.run(list(map(str, words)), cwd=self.place.dir, text=True, capture_output=True)
-        lines = re.findall(r"^(\S+) +(\d+) of (\d+) tensors; (.*(?:\n  .*)*)", said.stdout, re.MULTILINE)
-        if said.returncode not in (0, 1) or len(lines) != 1 + len(self.others) + len(self.runs):
-            raise Failure(f"the judge said\n{said.stdout}{said.stderr}")
-        return {"one rank" if name == self.one.folder.name else name:
-                (kept == count, f"{kept} of {count} tensors keep the numeric rule; {rest}")
-                for name, kept, count, rest in lines}
+        """{name of a run: (whether it keeps the numeric rule, what the judge said)}, by the f64 interpreter. A tensor is wrong
+        if it breaks the rule from other weights too."""
+        dumped = self.place.dir / "start"
+        self.place.shard("run", [*self.sets, "plan=single"], trainer=["--steps", 0, "--dump", dumped])
+        self.start = dumped / "weights.safetensors"
+
+        def say(number, again):
+            weights, ones, runs = self.start, self.ones, self.runs
+            if number:
+                weights = other_weights(self.start, number)
+                ones = [self.train(case, number) for case in self.singles]
+                runs = {case.folder: self.train(case, number) for case in self.cases if case.folder in again}
+            words = [*self.of_one(self.arguments.judge), "--start", weights]
+            words += [word for run in ones for word in ("--single", run.folder)]
+            return self.place.call([*words, *(f"{name}={run.folder}" for name, run in runs.items())], codes=(0, 1))
+
+        said, wrong = judged(say)
+        lines = re.findall(r"^(\S+) +(\d+ of \d+) tensors; (.*(?:\n  .*)*)", said, re.MULTILINE)
+        if len(lines) < len(self.ones) + len(self.runs):
+            raise Failure(f"the judge said\n{said}")
+        verdicts = {}
+        for name, kept, rest in lines:
+            name = "one rank" if name == self.one.folder.name else name
+            more = f"{verdicts[name][1]}\n     from other weights " if name in verdicts else ""
+            verdicts[name] = (name not in wrong, f"{more}{kept} tensors keep the numeric rule; {rest}")
+        return verdicts
 
 
 def available():

@@ -1,8 +1,11 @@
 """What the tests of built trainers share: a place to work, the text to learn, shardc's command line."""
 import argparse
+import array
+import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -59,17 +62,58 @@ class Workplace:
             words += ["--set", override]
         return words + (["--", *map(str, trainer)] if trainer else [])
 
-    def call(self, words, threads=1, timeout=300):
-        """Runs to the end and returns what was said; anything but success is a Failure."""
+    def call(self, words, threads=1, timeout=300, codes=(0,)):
+        """Runs to the end and returns what was said; a code that is not expected is a Failure."""
         environment = dict(self.environment, **({"OMP_NUM_THREADS": str(threads)} if threads else {}))
         done = subprocess.run(words, cwd=self.dir, env=environment, timeout=timeout, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode != 0:
+        if done.returncode not in codes:
             raise Failure(f"{' '.join(map(str, words))}\nended with code {done.returncode}:\n{done.stdout}")
         return done.stdout
 
     def shard(self, verb, sets=(), trainer=(), options=(), threads=1):
         return self.call(self.command(verb, sets, trainer, options), threads)
+
+
+def other_weights(path, number):
+    """Start number `number` beside the one in `path`, a safetensors file of f32: each weight is up to a tenth more or less."""
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    assert all(tensor["dtype"] == "F32" for name, tensor in json.loads(data[8:end]).items() if name != "__metadata__")
+    draw = random.Random(number)
+    weights = array.array("f", (weight * draw.uniform(0.9, 1.1) for weight in array.array("f", data[end:])))
+    other = path.with_name(f"other-{number}.safetensors")
+    other.write_bytes(data[:end] + weights.tobytes())
+    return other
+
+
+def broken(said):
+    """{run: tensors that break the rule} of what a judge said."""
+    wrong, run = {}, None
+    for line in said.splitlines():
+        if found := re.match(r"(\S.*?) +\d+ of \d+ tensors", line):
+            run = found[1]
+        elif found := re.match(r"  (\S.*?) *: off by", line):
+            wrong.setdefault(run, set()).add(found[1])
+    return wrong
+
+
+def judged(say):
+    """What a judge said, and {run: tensors that break the rule, and not by chance}.
+
+    `say(number, runs)` judges draw number `number`: from other weights, or with other sums; `runs` of None are all. What
+    rounding does to a tensor is chance, and of thousands some break a sound rule. What is wrong breaks it in every
+    draw: a tensor that does is drawn again, twice.
+    """
+    said = say(0, None)
+    wrong = broken(said)
+    for number in (1, 2):
+        if wrong:
+            more = say(number, list(wrong))
+            said += f"again:\n{more}"
+            again = broken(more)
+            wrong = {run: kept for run, tensors in wrong.items() if (kept := tensors & again.get(run, set()))}
+    return said, wrong
 
 
 def main(test):

@@ -2,6 +2,8 @@
 """Trains a golden model from its golden weights on its golden batch, and holds what comes out to PyTorch's numbers.
 
   check.py MODEL --shardc BIN --judge BIN --work DIR
+
+A tensor that breaks the rule is computed again with two micro-batches, then with four: the same sums in another order.
 """
 import pathlib
 import shutil
@@ -9,7 +11,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from support import Workplace, main, parser  # noqa: E402
+from support import Failure, Workplace, judged, main, parser  # noqa: E402
 
 
 def test(arguments):
@@ -17,10 +19,18 @@ def test(arguments):
     place = Workplace(arguments.shardc, arguments.work, f"golden-{arguments.model}", golden / "job.yaml")
     for name in ("config.json", "text.txt"):
         shutil.copy(golden / name, place.dir)
-    out = place.dir / "run"
-    place.shard("run", trainer=["--init-from", golden / "model.safetensors", "--dump", out, "--metrics",
-                                out / "metrics.jsonl", "--quiet"])
-    print(place.call([arguments.judge, place.job, "--golden", golden, "--run", out]))
+
+    def say(number, _):
+        out = place.dir / f"run{number}"
+        place.shard("run", [f"plan={{mesh: {{}}, microbatches: {2 ** number}}}"],
+                    trainer=["--init-from", golden / "model.safetensors", "--dump", out, "--metrics",
+                             out / "metrics.jsonl", "--quiet"])
+        return place.call([arguments.judge, place.job, "--golden", golden, "--run", out], codes=(0, 1))
+
+    said, wrong = judged(say)
+    print(said)
+    if wrong:
+        raise Failure(f"these break the rule: {wrong}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Failure, Workplace, main, parser  # noqa: E402
+from support import Failure, Workplace, judged, main, other_weights, parser  # noqa: E402
 
 MEGATRON = "{heads: tp, mlp: tp, vocab: tp}"
 PLANS = {
@@ -105,11 +105,12 @@ def check_arena(said, plan):
             raise Failure(f"rank {rank}: {own} allocations after step 1")
 
 
-def train(place, plan, microbatches, name, sizes=(), threads=1):
-    """One run; what it dumped lies in the folder that is returned."""
+def train(place, plan, microbatches, name, sizes=(), threads=1, weights=None):
+    """One run, from the weights that the seed draws or those of a file; what it dumped lies in the folder that is returned."""
     out = place.dir / name
+    given = ["--init-from", weights] if weights else []
     said = place.shard("run", sets(plan, microbatches, sizes), threads=threads,
-                       trainer=["--dump", out, "--metrics", out / "metrics.jsonl", "--check-arena", "--quiet"])
+                       trainer=["--dump", out, "--metrics", out / "metrics.jsonl", "--check-arena", "--quiet", *given])
     check_arena(said, plan)
     return out
 
@@ -127,7 +128,8 @@ def same_bytes(one, two):
 
 
 def judge(place, binary, wanted, sizes=(), prefix=""):
-    """Runs the wanted (plan, micro-batches), all of the same sizes; what the judge says of them."""
+    """Runs the wanted (plan, micro-batches), all of the same sizes; what the judge says of them. A tensor is wrong if it
+    breaks the rule from other weights too."""
     runs = {each: train(place, *each, f"{prefix}{each[0]}-{each[1]}", sizes) for each in wanted}
     largest = max(runs, key=lambda run: (RANKS[run[0]], run[0], run[1]))
     same_bytes(runs[largest], train(place, *largest, f"{prefix}again", sizes, threads=None))
@@ -135,12 +137,24 @@ def judge(place, binary, wanted, sizes=(), prefix=""):
     if not filecmp.cmp(first, start(place, *largest, f"{prefix}start", sizes), shallow=False):
         raise Failure(f"{largest[0]} starts from other weights than one rank")
 
-    words = [binary, place.job, "--set", "plan=single", "--start", first]
-    for size in sizes:
-        words += ["--set", size]
-    for (plan, microbatches), out in runs.items():
-        words += ["--single", out] if plan == "single" else [f"{plan}-{microbatches}={out}"]
-    return place.call(words)
+    def say(number, again):
+        weights, outs = first, runs
+        if number:
+            weights = other_weights(first, number)
+            outs = {(plan, microbatches): train(place, plan, microbatches, f"start{number}/{plan}-{microbatches}", sizes,
+                                                weights=weights)
+                    for plan, microbatches in runs if plan == "single" or f"{plan}-{microbatches}" in again}
+        words = [binary, place.job, "--set", "plan=single", "--start", weights]
+        for size in sizes:
+            words += ["--set", size]
+        for (plan, microbatches), out in outs.items():
+            words += ["--single", out] if plan == "single" else [f"{plan}-{microbatches}={out}"]
+        return place.call(words, codes=(0, 1))
+
+    said, wrong = judged(say)
+    if wrong:
+        raise Failure(f"these break the rule: {wrong}\n{said}")
+    return said
 
 
 def groups(arguments):
