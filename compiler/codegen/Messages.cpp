@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/codegen/Functions.h"
+#include "dialects/exec/Costs.h"
 
 #include <fmt/format.h>
 
@@ -58,6 +59,8 @@ LogicalResult FunctionPrinter::call(pipes::BeginOp op) {
   std::string task = fmt::format("rt::Pass::{}", passes[static_cast<int>(op.getPass())]);
   if (op.getMicrobatch())
     task += fmt::format(", {}, {}", *op.getMicrobatch(), *op.getChunk());
+  if (auto cost = op->getAttrOfType<FloatAttr>(exec::costAttrName); cost && op.getMicrobatch())
+    task += fmt::format(", {}", cost.getValueAsDouble());
   body.line(fmt::format("context.begin({{{}}});", task));
   return success();
 }

@@ -8,7 +8,8 @@
 //   receiver  expect -> ... -> receive     the buffer holds the message after `receive`
 //
 // On one node nothing is packed: `send` posts where the data lies, `receive` copies it out of the sender's
-// arena, and `sent` waits for that. Across nodes the data is on its way from `expect` and `send` on.
+// arena, and `sent` waits for that. Across nodes the data is on its way from `expect` and `send` on, while
+// either side computes: each operation that a rank enters (Context::enter) lets MPI move some.
 //
 //===----------------------------------------------------------------------===//
 #pragma once

@@ -42,19 +42,23 @@ RemotePeer::RemotePeer(Remote &remote, int rank, int firstTag, int messages)
 
 void RemotePeer::send(const void *data, std::int64_t bytes, int number) {
   remote.send(data, bytes, rank, firstTag + number, outgoing[number]);
+  remote.started();
   metOrPassed();
 }
 
 void RemotePeer::sent(int number) {
   remote.finish(outgoing[number], Wait::message);
+  remote.through();
 }
 
 void RemotePeer::expect(void *data, std::int64_t bytes, int number) {
   remote.receive(data, bytes, rank, firstTag + number, incoming[number]);
+  remote.started();
 }
 
 void RemotePeer::receive(void *, std::int64_t, int number) {
   remote.finish(incoming[number], Wait::message);
+  remote.through();
 }
 
 } // namespace rt

@@ -62,6 +62,12 @@ void Remote::finish(Requests &requests, Wait kind) {
   metOrPassed();
 }
 
+void Remote::goOn() {
+  int isThere; // of no interest: any call does
+  if (underWay > 0)
+    MPI_Iprobe(MPI_ANY_SOURCE, 0, blocks, &isThere, MPI_STATUS_IGNORE);
+}
+
 void Remote::swapBlocks(Members &group, const std::byte *sent, std::int64_t sendStep, std::byte *received,
                         std::int64_t bytes) {
   for (int step = 1; step < group.size; ++step) {

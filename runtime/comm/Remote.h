@@ -8,11 +8,12 @@
 #pragma once
 #include "runtime/comm/Members.h"
 #include "runtime/comm/Tiles.h"
+#include "runtime/core/Context.h"
 #include <mpi.h>
 
 namespace rt {
 
-class Remote {
+class Remote final : public Traffic {
 public:
   Remote(MPI_Comm blocks, Watch &watch) : blocks(blocks), watch(watch) {}
 
@@ -27,6 +28,12 @@ public:
   void receive(void *data, std::int64_t bytes, int rank, int tag, Requests &requests);
   /// Returns when all of them are complete.
   void finish(Requests &requests, Wait kind);
+
+  /// A message has been started, or is through: while there are any, `goOn` lets them travel. MPI moves what
+  /// is long only inside of its calls, and a rank that computes makes none.
+  void started() { ++underWay; }
+  void through() { --underWay; }
+  void goOn() override;
 
   void send(const void *data, std::int64_t bytes, int rank, int tag) {
     send(data, bytes, rank, tag, pending);
@@ -50,6 +57,7 @@ private:
   MPI_Comm blocks;
   Watch &watch;
   Requests pending;
+  int underWay = 0;
   std::vector<std::byte> outbox, inbox; // grown to the largest collective, then kept
   std::vector<const float *> sources;   // each member's block in the inbox
 };

@@ -215,9 +215,10 @@ void World::Impl::makePeers(const WorldShape &shape, int firstTag) {
     std::unique_ptr<Peer> &peer = peers.emplace_back();
     if (const int local = node->indexOf(other); stage == own)
       peer = nullptr;
-    else if (local < 0)
+    else if (local < 0) {
       peer = std::make_unique<RemotePeer>(*remote, other, firstTag, messages);
-    else
+      context.traffic = remote.get();
+    } else
       peer = std::make_unique<LocalPeer>(context.arena, node->arenas[local], cellsOf(node->index, stage),
                                          cellsOf(local, own), *node);
     stagesOfContext.push_back(peer.get());

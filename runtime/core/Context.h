@@ -20,7 +20,8 @@ enum class Pass : std::uint8_t { forward, backward, backwardWeight, update };
 struct Task {
   Pass pass = Pass::update;
   int microbatch = 0;
-  int chunk = 0; // of the model, counted over all stages
+  int chunk = 0;         // of the model, counted over all stages
+  double operations = 0; // of a rehearsal: what all its pauses stand for
 };
 
 /// What a rehearsal's pauses take, in place of work.
@@ -31,6 +32,15 @@ public:
 
 protected:
   ~Pace() = default;
+};
+
+/// Messages under way between nodes: they travel only while somebody lets them.
+class Traffic {
+public:
+  virtual void goOn() = 0;
+
+protected:
+  ~Traffic() = default;
 };
 
 /// Is told of each task when it begins.
@@ -58,8 +68,12 @@ public:
   /// This rank's coordinate on a mesh axis.
   int coordinate(int meshAxis) const { return coordinates[meshAxis]; }
 
-  /// From here on this rank is in operation `id` of Program::operations.
-  void enter(std::int32_t id) const { __atomic_store_n(operation, id, __ATOMIC_RELAXED); }
+  /// From here on this rank is in operation `id` of Program::operations. Across nodes messages go on too.
+  void enter(std::int32_t id) const {
+    __atomic_store_n(operation, id, __ATOMIC_RELAXED);
+    if (traffic)
+      traffic->goOn();
+  }
 
   /// From here on this rank is at this task of its stage.
   void begin(const Task &task) const {
@@ -79,6 +93,7 @@ public:
   std::int32_t *operation = nullptr; // the status page's cell
   TaskListener *trace = nullptr;     // null: nobody wants to know
   Pace *pace = nullptr;              // of a rehearsal
+  Traffic *traffic = nullptr;        // null: all other stages are on this node
 };
 
 } // namespace rt

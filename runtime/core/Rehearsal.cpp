@@ -6,21 +6,16 @@
 
 namespace rt {
 
-void Rehearsal::begin(const Task &next) {
-  task = next;
-  isDue = task.pass != Pass::update;
-}
-
-// Work stands behind what a task receives and before what it sends.
 void Rehearsal::pause(double operations) {
   if (forwardSeconds == 0)
-    return sleep(operations / gflops);
-  if (isDue)
-    sleep(secondsOf(task) * 1e9);
-  isDue = false;
+    sleep(operations / gflops);
+  else if (task.operations > 0)
+    sleep(secondsOf(task) * 1e9 * operations / task.operations);
 }
 
 double Rehearsal::secondsOf(const Task &task) const {
+  if (task.pass == Pass::update)
+    return 0;
   const int parts = task.pass == Pass::backward && !pipeline.splitsBackward ? 2 : 1;
   return parts * forwardSeconds / pipeline.chunksPerStage;
 }

@@ -4,7 +4,7 @@
 // Out: the same movements, messages, tasks and memory in the same order; what computes has become a pause
 // that
 //      costs as much, one where several stood side by side. A function of nothing but pauses is gone, its
-//      callers pause instead.
+//      callers pause instead. Each task says what all of it costs.
 // Not here: how long a pause of some cost is (the trainer's flags).
 //
 //   call @block_forward(%x, ...)        pause 81920
@@ -14,6 +14,8 @@
 
 #include "compiler/analysis/Moves.h"
 #include "compiler/transforms/exec/Passes.h"
+#include "dialects/exec/Costs.h"
+#include "dialects/pipe/Pipe.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -37,22 +39,31 @@ struct Rehearse : exec::impl::RehearseBase<Rehearse> {
         func.erase();
   }
 
-  /// Callees first. Where nothing but pauses is left, `costOf` knows their sum.
+  /// What a block costs, callees and all.
+  struct Cost {
+    double operations = 0;
+    bool onlyPauses = true; // and nothing else
+  };
+
+  /// Callees first.
   void silence(FuncOp func, SymbolTable &symbols) {
     if (!done.insert(func).second)
       return;
     func.walk([&](CallOp call) { silence(symbols.lookup<FuncOp>(call.getCallee()), symbols); });
-    if (std::optional<double> cost = silence(func.getBody().front(), symbols))
-      costOf[func] = *cost;
+    costs[func] = silence(func.getBody().front(), symbols);
   }
 
-  /// The cost of all of the block; nothing where there is more than pauses.
-  std::optional<double> silence(Block &block, SymbolTable &symbols) {
-    double sum = 0;
-    bool onlyPauses = true;
-    PauseOp open; // the last pause, while nothing but pointers stands behind it
+  Cost silence(Block &block, SymbolTable &symbols) {
+    Cost all;
+    PauseOp open;          // the last pause, while nothing but pointers stands behind it
+    pipes::BeginOp task;   // the last one
+    double beforeTask = 0; // operations
+    auto endTask = [&] {
+      if (task)
+        task->setAttr(costAttrName, Builder(task).getF64FloatAttr(all.operations - beforeTask));
+    };
     auto pause = [&](Operation *op, double cost) {
-      sum += cost;
+      all.operations += cost;
       if (open)
         open.setCostAttr(Builder(op).getF64FloatAttr(open.getCost().convertToDouble() + cost));
       else if (cost > 0)
@@ -60,32 +71,41 @@ struct Rehearse : exec::impl::RehearseBase<Rehearse> {
       op->erase();
     };
     for (Operation &op : llvm::make_early_inc_range(block.without_terminator())) {
+      if (isa<BufferOp, AddressOp, InputOp, KeyOp>(op) || isPointer(&op))
+        continue;
       if (auto work = dyn_cast<CostOpInterface>(op)) {
         pause(&op, work.getCost());
         continue;
       }
-      if (auto loop = dyn_cast<LoopOp>(op))
-        if (std::optional<double> cost = silence(loop.getBody().front(), symbols)) {
-          pause(&op, *cost * static_cast<double>(loop.getTrips()));
-          continue;
-        }
-      if (auto call = dyn_cast<CallOp>(op); call && !call.getToken())
-        if (auto found = costOf.find(symbols.lookup<FuncOp>(call.getCallee())); found != costOf.end()) {
-          pause(&op, found->second);
-          continue;
-        }
-      if (isa<BufferOp, AddressOp, InputOp, KeyOp>(op) || isPointer(&op))
+      Cost inner{0, false};
+      if (auto loop = dyn_cast<LoopOp>(op)) {
+        inner = silence(loop.getBody().front(), symbols);
+        inner.operations *= static_cast<double>(loop.getTrips());
+      } else if (auto call = dyn_cast<CallOp>(op)) {
+        inner = costs.lookup(symbols.lookup<FuncOp>(call.getCallee()));
+        inner.onlyPauses &= !call.getToken(); // what is started is waited for
+      }
+      if (inner.onlyPauses) {
+        pause(&op, inner.operations);
         continue;
+      }
+      if (auto begin = dyn_cast<pipes::BeginOp>(op)) {
+        endTask();
+        task = begin;
+        beforeTask = all.operations;
+      }
+      all.operations += inner.operations;
+      all.onlyPauses = false;
       open = {};
-      onlyPauses = false;
     }
+    endTask();
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
       if ((isa<BufferOp, AddressOp, InputOp, KeyOp>(op) || isPointer(&op)) && op.use_empty())
         op.erase();
-    return onlyPauses ? std::optional(sum) : std::nullopt;
+    return all;
   }
 
   llvm::DenseSet<Operation *> done;
-  llvm::DenseMap<Operation *, double> costOf;
+  llvm::DenseMap<Operation *, Cost> costs; // of functions
 };
 } // namespace

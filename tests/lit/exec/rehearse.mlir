@@ -37,13 +37,13 @@ exec.global @w "parameter" arena[0] : !W
 
 // Pauses are one up to the next message, task or call; a loop of pauses is one. What they no longer need is gone.
 // CHECK-LABEL: exec.func @step() entry
-// CHECK-NEXT:    pipe.begin forward of microbatch 0 chunk 0
+// CHECK-NEXT:    pipe.begin forward of microbatch 0 chunk 0 {exec.cost = 3.481600e+04 : f64}
 // CHECK-NEXT:    %[[X:.*]] = exec.buffer frame[0]
 // CHECK-NEXT:    %[[Y:.*]] = exec.buffer frame[128]
 // CHECK-NEXT:    exec.pause 3.072000e+04
 // CHECK-NEXT:    exec.call @shared(%[[X]], %[[Y]])
 // CHECK-NEXT:    %[[SENT:.*]] = exec.send %[[Y]] to 1 message 0
-// CHECK-NEXT:    pipe.begin update
+// CHECK-NEXT:    pipe.begin update {exec.cost = 6.144000e+03 : f64}
 // CHECK-NEXT:    exec.pause 6.144000e+03
 // CHECK-NEXT:    exec.wait %[[SENT]]
 // CHECK-NEXT:  }

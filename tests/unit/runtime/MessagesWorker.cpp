@@ -1,7 +1,10 @@
 //===- MessagesWorker.cpp - one rank of MessagesTest -----------------------===//
 //
-// usage: MessagesWorker MESH AXIS ROUNDS [slow]    (MESH: "2x2"; the stages lie along axis AXIS; slow: ranks
-// dawdle after each message and meeting)
+// usage: MessagesWorker MESH AXIS ROUNDS [slow | busy]    (MESH: "2x2"; the stages lie along axis AXIS; slow:
+// ranks dawdle after each message and meeting)
+//
+// busy: no rounds. Stage 0 sends a long message to stage 1 and enters one operation after the other; the
+// message must arrive before the last of them.
 //
 // A round is a call of a program: messages of many sizes between all pairs of stages, in an order of events
 // that every rank draws alike, so that each knows what it does when. Buffers are few and used again as soon
@@ -13,6 +16,7 @@
 #include "runtime/comm/Messages.h"
 #include "runtime/comm/Sync.h"
 #include "runtime/comm/World.h"
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -265,6 +269,44 @@ int runRounds(World &world, const std::vector<MeshAxis> &mesh, int axis, int rou
   return 0;
 }
 
+/// How long a message is on its way while its sender computes.
+int runBusy(World &world, const std::vector<MeshAxis> &mesh, int axis) {
+  constexpr std::int64_t n = 1 << 20; // elements: more than MPI sends before it is asked for
+  int neighbours = 1;
+  for (std::size_t other = axis + 1; other < mesh.size(); ++other)
+    neighbours *= mesh[other].size;
+  world.build({mesh, {}, n * 4, {.axis = axis, .messages = 1}});
+  Context &context = world.context();
+  const int stage = world.rank() / neighbours % mesh[axis].size;
+  float *data = context.at<float>(0);
+  std::fill_n(data, n, static_cast<float>(stage));
+  if (stage == 1)
+    expect(context.stage(0), data, n, 0);
+  world.agree(0);
+  if (stage == 0) {
+    send(context.stage(1), data, n, 0);
+    for (int operation = 0; operation < 400; ++operation) {
+      context.enter(operation);
+      usleep(1000); // it computes
+    }
+    const std::int64_t ended = now();
+    sent(context.stage(1), 0);
+    std::int64_t arrived;
+    world.receive(&arrived, sizeof arrived, world.rank() + neighbours);
+    std::printf("rank %d: the message arrived %s its sender was busy\n", world.rank(),
+                arrived < ended ? "while" : "after");
+    std::fflush(stdout);
+  } else if (stage == 1) {
+    receive(context.stage(0), data, n, 0);
+    const std::int64_t arrived = now();
+    world.send(&arrived, sizeof arrived, world.rank() - neighbours);
+    if (data[0] != 0 || data[n - 1] != 0)
+      std::printf("rank %d: another message arrived\n", world.rank());
+  }
+  world.agree(0);
+  return 0;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -274,7 +316,9 @@ int main(int argc, char **argv) {
     mesh.push_back({"axis", static_cast<int>(std::strtol(p, const_cast<char **>(&p), 10))});
   int code = 1;
   try {
-    code = runRounds(world, mesh, std::atoi(argv[2]), std::atoi(argv[3]), argc > 4);
+    const std::string mode = argc > 4 ? argv[4] : "";
+    code = mode == "busy" ? runBusy(world, mesh, std::atoi(argv[2]))
+                          : runRounds(world, mesh, std::atoi(argv[2]), std::atoi(argv[3]), mode == "slow");
   } catch (const std::exception &error) {
     world.report(error.what());
   } catch (...) {

@@ -103,22 +103,44 @@ TEST_F(NodesTest, messagesArriveAsOnOneNode) {
   }
 }
 
+/// A message that is longer than MPI sends unasked, posted in time: it travels while its sender computes.
+TEST_F(NodesTest, messagesTravelWhileTheSenderComputes) {
+  const Outcome outcome = runCommand(onTwoHosts(MESSAGES_WORKER " 2x2 0 0 busy"));
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_EQ(linesWith(outcome.text, "arrived"),
+            (std::vector<std::string>{"rank 0: the message arrived while its sender was busy",
+                                      "rank 1: the message arrived while its sender was busy"}))
+      << outcome.text;
+}
+
 // Each host has a folder of its own for status pages, as machines without a common disk have.
 TEST_F(NodesTest, runsWriteTheBytesOfOneNode) {
-  const std::string one = (dir / "one").string(), two = (dir / "two").string();
-  Outcome outcome = runCommand(mpirun(4, worker("--dump " + one), "MESH=2x2 OMP_NUM_THREADS=1"));
-  ASSERT_EQ(outcome.code, 0) << outcome.text;
-  const std::string script = (dir / "rank").string();
-  std::ofstream(script) << "exec " << worker("--dump " + two + " --run-dir " + dir.string() + "/$(hostname)");
-  outcome = runCommand(onTwoHosts("sh " + script, "MESH=2x2"));
-  ASSERT_EQ(outcome.code, 0) << outcome.text;
-  for (const char *file : {"gradients", "m", "ema", "weights"}) {
-    const std::string name = std::string(file) + ".safetensors", bytes = contents(fs::path(one) / name);
-    EXPECT_GT(bytes.size(), 400u);
-    EXPECT_EQ(bytes, contents(fs::path(two) / name)) << name;
+  struct Run {
+    const char *environment, *placement;
+  };
+  // By node the two stages are on a host each, else tp is.
+  for (const Run &run :
+       {Run{"MESH=2x2", ""}, Run{"MESH=1x2 STAGES=2", ""}, Run{"MESH=1x2 STAGES=2", "--map-by node"}}) {
+    const std::string one = (dir / "one").string(), two = (dir / "two").string();
+    for (const std::string &folder : {one, two})
+      fs::remove_all(folder);
+    Outcome outcome =
+        runCommand(mpirun(4, worker("--dump " + one), std::string(run.environment) + " OMP_NUM_THREADS=1"));
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    const std::string script = (dir / "rank").string();
+    std::ofstream(script) << "exec "
+                          << worker("--dump " + two + " --run-dir " + dir.string() + "/$(hostname)");
+    outcome = runCommand(onTwoHosts("sh " + script, run.environment, run.placement));
+    ASSERT_EQ(outcome.code, 0) << outcome.text;
+    for (const char *file : {"gradients", "m", "ema", "weights"}) {
+      const std::string name = std::string(file) + ".safetensors", bytes = contents(fs::path(one) / name);
+      EXPECT_GT(bytes.size(), 400u);
+      EXPECT_EQ(bytes, contents(fs::path(two) / name))
+          << run.environment << " " << run.placement << " " << name;
+    }
+    for (const char *host : {"shardc-a", "shardc-b"})
+      EXPECT_TRUE(fs::exists(dir / host / "operations.tsv")) << host;
   }
-  for (const char *host : {"shardc-a", "shardc-b"})
-    EXPECT_TRUE(fs::exists(dir / host / "operations.tsv")) << host;
 }
 
 TEST_F(NodesTest, aDeadRankEndsBothHosts) {

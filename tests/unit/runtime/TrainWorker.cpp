@@ -188,7 +188,7 @@ void step(Context &context) {
   if (const char *wait = std::getenv("STEP_MS"))
     usleep(1000 * std::atoi(wait));
   if (stages > 1)
-    context.begin({Pass::forward, 0, context.coordinate(pp)});
+    context.begin({Pass::forward, 0, context.coordinate(pp), 3e6});
   if (std::getenv("REHEARSE"))
     context.pause(3e6);
   if (stages > 1)
