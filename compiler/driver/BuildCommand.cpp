@@ -161,5 +161,9 @@ int shardc::runCommand(const JobOptions &options, const RunOptions &run) {
   fs::path trainer = buildTrainer(*compiled);
   if (trainer.empty())
     return 1;
+  if (run.onlyBuild) {
+    fmt::print("{}\n", trainer.string());
+    return 0;
+  }
   return launch({trainer, ranks, run.trainerArguments});
 }

@@ -47,6 +47,7 @@ bool writeText(const std::string &path, const std::string &text);
 /// What `shardc run` takes besides the job.
 struct RunOptions {
   int64_t ranksPerCore = 4;
+  bool onlyBuild = false;                    ///< say where the trainer is, start nothing
   std::vector<std::string> trainerArguments; ///< after `--`
 };
 

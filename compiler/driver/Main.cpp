@@ -89,6 +89,8 @@ int main(int argc, char **argv) {
   run->add_option("--ranks-per-core", runOptions.ranksPerCore, "how many ranks may share a core")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  run->add_flag("--only-build", runOptions.onlyBuild,
+                "start nothing; the last line says where the trainer is");
   run->add_option("arguments", runOptions.trainerArguments,
                   "after --: passed to the trainer, e.g. -- --output DIR");
   run->callback([&] { exitCode = runCommand(options, runOptions); });

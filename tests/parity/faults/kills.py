@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Ends ranks of a running trainer, one at a time, at random moments, and holds `shardc run` to its word.
+"""Ends ranks of running trainers, one at a time, at random moments, and holds `shardc run` to its word.
 
-  kills.py --shardc BIN --work DIR [--kills 20] [--seed 1]
+  kills.py --shardc BIN --work DIR [--kills 12] [--in-pipelines 8] [--seed 1]
 
 Within five seconds every rank must be gone, shardc must have ended with code 1, and its last line must name the
 rank, and the step, the operation and the place in the YAML that its status page holds after its end.
@@ -129,15 +129,20 @@ def end_rank(place, number, draw):
 
 
 def test(arguments):
-    place = Workplace(arguments.shardc, arguments.work, "kills", "tiny-faults.yaml")
-    place.shard("run", trainer=["--steps", 1, "--quiet"])  # builds it
     draw = random.Random(arguments.seed)
-    slowest = max(end_rank(place, number, draw) for number in range(arguments.kills))
-    print(f"{arguments.kills} ranks ended, all others gone within {slowest:.1f} s")
+    for name, job, kills in [("kills", "tiny-faults.yaml", arguments.kills),
+                             ("pipeline-kills", "tiny-pipeline.yaml", arguments.in_pipelines)]:
+        if kills == 0:
+            continue
+        place = Workplace(arguments.shardc, arguments.work, name, job)
+        place.shard("run", trainer=["--steps", 1, "--quiet"])  # builds it
+        slowest = max(end_rank(place, number, draw) for number in range(kills))
+        print(f"{kills} ranks ended under {job}, all others gone within {slowest:.1f} s")
 
 
 if __name__ == "__main__":
     arguments = parser()
-    arguments.add_argument("--kills", type=int, default=20)
+    arguments.add_argument("--kills", type=int, default=12)
+    arguments.add_argument("--in-pipelines", type=int, default=8)
     arguments.add_argument("--seed", type=int, default=1)
     main(lambda: test(arguments.parse_args()))
