@@ -42,15 +42,19 @@ PLANS = {
     "pp2_tp2_sp": [f"plan={{mesh: {{pp: 2, tp: 2}}, shard: [{MEGATRON}, {{seq: tp}}], pipeline: {{axis: pp}}}}"],
     "pp2_zero3": ["plan={mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], zero: 3, pipeline: {axis: pp}}"],
     "dp2_tp2_sp_pp2": [f"plan={{mesh: {{pp: 2, dp: 2, tp: 2}}, shard: [{{batch: dp}}, {MEGATRON}, {{seq: tp}}], pipeline: {{axis: pp}}}}"],
+    "zero_bubble_h1": ["plan={mesh: {pp: 3}, pipeline: {axis: pp, schedule: zero_bubble_h1}}"],
+    "zero_bubble": [f"plan={{mesh: {{pp: 2, tp: 2}}, shard: [{MEGATRON}, {{seq: tp}}], pipeline: {{axis: pp, schedule: zero_bubble}}}}"],
+    "zero_bubble_v": ["plan={mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], pipeline: {axis: pp, schedule: zero_bubble_v}}"],
     "pp4": ["plan={mesh: {pp: 4}, pipeline: {axis: pp}}"],
     "interleaved2": ["plan={mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], pipeline: {axis: pp, schedule: interleaved}}"],
     "interleaved3": ["plan={mesh: {pp: 2}, pipeline: {axis: pp, schedule: interleaved, virtual_stages: 3}}"],
 }
 RANKS = {"single": 1, "ddp2": 2, "ddp4": 4, "tp2": 2, "tp2_sp": 2, "dp2_tp2_sp": 4, "vocab4": 4, "zero1": 2, "zero3": 2,
          "tp_sp_zero3": 4, "scoped": 4, "tp6_sp": 6, "tp4": 4, "tp4_sp": 4, "zero2": 2, "hsdp": 4, "dp2_pp2": 4, "tp2_pp2": 4,
-         "pp3": 3, "pp2_tp2_sp": 4, "pp2_zero3": 4, "dp2_tp2_sp_pp2": 8, "pp4": 4, "interleaved2": 4, "interleaved3": 2}
+         "pp3": 3, "pp2_tp2_sp": 4, "pp2_zero3": 4, "dp2_tp2_sp_pp2": 8, "zero_bubble_h1": 3,
+         "zero_bubble": 4, "zero_bubble_v": 4, "pp4": 4, "interleaved2": 4, "interleaved3": 2}
 # What no number of the three layers of these models is enough for, or only just.
-DEEP = ("pp4", "interleaved2", "interleaved3")
+DEEP = ("zero_bubble_v", "pp4", "interleaved2", "interleaved3")
 DEEPER = ["config.num_hidden_layers=7"]
 # What runs without --all.
 USUAL = {
