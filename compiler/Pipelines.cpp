@@ -67,6 +67,9 @@ const std::vector<Level> &levels() {
            {"pipe-cut",
             "a module for each stage, with the mesh that is left: before placing, so that what crosses a "
             "cut is placed by its names too"},
+       },
+       {
+           {"pipe-verify-cut", "each layer in each micro-batch once, each weight with one owner"},
        }},
       {Stage::Dist,
        "30-dist.mlir",
@@ -100,6 +103,7 @@ const std::vector<Level> &levels() {
        },
        {
            {"exec-verify-stages", "sends meet receives, and no stages wait in a circle"},
+           {"exec-fit-memory", "the last word on a plan: whether its devices have what it needs"},
        }},
   };
   return all;

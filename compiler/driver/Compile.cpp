@@ -30,7 +30,9 @@ std::optional<mlir::FileLineColLoc> placeOf(mlir::Location loc) {
 void printDiagnostic(const mlir::Diagnostic &diagnostic, const char *severity) {
   std::string where = "shardc";
   if (auto place = placeOf(diagnostic.getLocation()))
-    where = fmt::format("{}:{}:{}", place->getFilename().str(), place->getLine(), place->getColumn());
+    where = place->getLine() == 0 // of `--set`
+                ? place->getFilename().str()
+                : fmt::format("{}:{}:{}", place->getFilename().str(), place->getLine(), place->getColumn());
   fmt::print(stderr, "{}: {}: {}\n", where, severity, diagnostic.str());
 }
 

@@ -2,7 +2,9 @@
 
 #include "compiler/driver/Explain.h"
 #include "compiler/driver/ExplainMemory.h"
+#include "compiler/transforms/exec/FitMemory.h"
 #include "dialects/dist/Dist.h"
+#include "dialects/exec/Movements.h"
 #include "dialects/nn/Padding.h"
 
 #include "fmt/format.h"
@@ -140,6 +142,8 @@ int shardc::explainCommand(const JobOptions &options) {
     return 1;
   for (mlir::ModuleOp program : pipes::stagesOf(*compiled->module))
     e.programs.push_back(Explanation::reportOf(program));
+  // A plan that doesn't fit is shown before it is refused.
+  const mlir::Attribute limit = (*compiled->module)->removeAttr(exec::memoryLimitAttrName);
   PipelineOptions toExec{.dumpDir = options.dumpDir, .timing = options.timing, .first = Stage::Exec};
   if (failed(runPipeline(*compiled->module, Stage::Exec, toExec)))
     return 1;
@@ -155,5 +159,8 @@ int shardc::explainCommand(const JobOptions &options) {
     fmt::print("{}\n", explanationJson(e).dump(2));
   else
     printText(e);
-  return 0;
+  std::fflush(stdout);
+  if (limit)
+    (*compiled->module)->setAttr(exec::memoryLimitAttrName, limit);
+  return failed(exec::fitMemory(*compiled->module)) ? 1 : 0;
 }

@@ -34,6 +34,8 @@ public:
       for (const Level &level : *levels)
         checkClaims(level);
     resolveMicrobatches();
+    if (diags.size() == before)
+      checkPipeline(plan, diags);
     checkSequence();
     checkVocabulary();
   }

@@ -99,6 +99,7 @@ public:
     if (diags.size() == before)
       decodeAtRest(root, draft.plan, diags);
     decodeMovements(root, draft.plan, diags);
+    decodeHardware(root, draft.plan, diags);
     decodePipeline(root, draft.plan, diags);
     draft.microbatches = count("microbatches");
     draft.accumulationSteps = count("gradient_accumulation_steps");
@@ -136,7 +137,10 @@ private:
     const Entry *shard = degree("data_parallel_shard_degree");
     const Entry *tensor = degree("tensor_parallel_degree");
     const Entry *sequence = degree("enable_sequence_parallel");
+    const Entry *stages = degree("pipeline_parallel_degree");
     auto isOn = [](const Entry *entry) { return entry && entry->value.integer > 1; };
+    if (isOn(stages))
+      addMeshAxis("pp", stages->keyAt, stages->value);
     if (isOn(replicate) && isOn(shard)) {
       addMeshAxis("replicate", replicate->keyAt, replicate->value);
       addMeshAxis("shard", shard->keyAt, shard->value);

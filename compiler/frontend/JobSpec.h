@@ -49,10 +49,15 @@ struct Movements {
 /// The model cut along a mesh axis, and the order in which micro-batches go through.
 struct Pipeline {
   Position at;
-  Name axis, schedule;
-  std::vector<Located<int64_t>> layers; ///< of each chunk, in order; empty: as even as can be
-  Located<int64_t> chunksPerStage;
+  Name axis, schedule;                  ///< of a table of its own: `tableName`
+  std::vector<std::vector<Name>> table; ///< by stage, its tasks in words
+  Position stagesAt;
+  std::vector<Located<int64_t>> layers; ///< of each chunk, in order
+  bool isCutByNames = false;
+  std::vector<Name> cutBefore; ///< layers that chunks begin with; without names or numbers: as even as can be
+  Located<int64_t> chunksPerStage{1, {}}; ///< of a table: found when it is read
 };
+inline constexpr const char *tableName = "table";
 
 struct Plan {
   Name name;                  ///< of its file, or `inline`
@@ -61,6 +66,7 @@ struct Plan {
   AtRest atRest;
   Movements movements;
   std::optional<Pipeline> pipeline;
+  std::optional<Located<int64_t>> deviceMemory; ///< bytes that a rank may use
   Located<int64_t> microbatches; ///< per step, each of global_batch_size / microbatches sequences
 
   int64_t worldSize() const;

@@ -109,6 +109,8 @@ Json describeShape(const SchemaNode &node, Shape shape) {
   case Any:
     break;
   }
+  if (shape == List || shape == Map)
+    return json; // choices are of texts
   const std::vector<std::string> &values =
       spec.limits.supported.empty() ? spec.limits.choices : spec.limits.supported;
   for (const std::string &value : values)

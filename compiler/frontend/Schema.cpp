@@ -181,6 +181,8 @@ private:
   }
 
   bool isChoice(const KeySpec &spec, const Node &node, const std::string &name) {
+    if (!node.isScalar())
+      return true; // choices are of texts
     auto isIn = [&](const std::vector<std::string> &values) {
       return values.empty() || std::find(values.begin(), values.end(), node.text) != values.end();
     };

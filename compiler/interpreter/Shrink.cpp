@@ -161,7 +161,7 @@ bool Shrinker::allowed(const std::string &axis, int64_t size, int64_t original) 
 int64_t Shrinker::fewestLayers() const {
   if (!job.plan.pipeline)
     return 2;
-  if (!job.plan.pipeline->layers.empty())
+  if (!job.plan.pipeline->layers.empty() || job.plan.pipeline->isCutByNames)
     return std::numeric_limits<int64_t>::max();
   return std::max<int64_t>(2, stages() * job.plan.pipeline->chunksPerStage.value);
 }
@@ -215,7 +215,8 @@ void Shrinker::shrinkBatch() {
   int64_t &batch = job.train.globalBatchSize.value, &microbatches = job.plan.microbatches.value;
   int64_t oldBatch = batch, oldMicrobatches = microbatches, ranks = job.plan.dataRanks();
   int64_t perRank = std::clamp<int64_t>(batch / microbatches / ranks, 1, 2);
-  microbatches = std::min(microbatches, 2 * stages());
+  if (!job.plan.pipeline || job.plan.pipeline->table.empty()) // a table is for as many as there are
+    microbatches = std::min(microbatches, 2 * stages());
   batch = microbatches * ranks * perRank;
   note("microbatches", oldMicrobatches, microbatches);
   note("global_batch_size", oldBatch, batch);

@@ -55,9 +55,10 @@ public:
 
   std::variant<WrittenTable, WrittenFault> run() {
     if (static_cast<int>(rows.size()) != read.pipeline.stages)
-      return WrittenFault{{Fault::Rule::tasks, fmt::format("the table has {} rows, the pipeline {} stages",
-                                                           rows.size(), read.pipeline.stages)},
-                          "a row for each stage, the first stage first"};
+      return WrittenFault{
+          {Fault::Rule::tasks, fmt::format("the table has {} {}, the pipeline {} stages", rows.size(),
+                                           rows.size() == 1 ? "row" : "rows", read.pipeline.stages)},
+          "a row for each stage, the first stage first"};
     for (auto step : {&Reader::readWords, &Reader::findChunks, &Reader::findPlacement, &Reader::judge})
       if (std::optional<WrittenFault> fault = (this->*step)())
         return *fault;
@@ -155,10 +156,12 @@ private:
     Pipeline round = read.pipeline, back = read.pipeline;
     round.placement = Placement::loop;
     back.placement = Placement::vee;
-    return faultAt(first.stage, first.index,
-                   fmt::format("part {} of the model is on stage {}", chunk, first.stage),
-                   fmt::format("parts go round, part {} on stage {}, or there and back, on stage {}", chunk,
-                               round.stageOf(chunk), back.stageOf(chunk)));
+    const int there = round.stageOf(chunk), other = back.stageOf(chunk);
+    return faultAt(
+        first.stage, first.index, fmt::format("part {} of the model is on stage {}", chunk, first.stage),
+        there == other ? fmt::format("parts go from stage to stage, so part {} is on stage {}", chunk, there)
+                       : fmt::format("parts go round, part {} on stage {}, or there and back, on stage {}",
+                                     chunk, there, other));
   }
 
   std::optional<WrittenFault> judge() {

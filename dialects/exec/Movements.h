@@ -17,4 +17,8 @@ inline constexpr int64_t defaultBucket = int64_t(25) << 20;
 inline constexpr const char *prefetchAttrName = "exec.prefetch";
 inline constexpr int64_t defaultPrefetch = 1;
 
+/// What a device has: a dictionary of `bytes`, `at` (where the plan says so), and what the plan could change:
+/// `data_ranks`, `zero`, `microbatches`, `sequences` of a data rank, and `holds_all` micro-batches at once.
+inline constexpr const char *memoryLimitAttrName = "exec.memory_limit";
+
 } // namespace exec

@@ -50,7 +50,8 @@ LogicalResult PipeDialect::verifyOperationAttribute(Operation *op, NamedAttribut
       return op->emitError() << "'" << name << "' must be a #pipe.stage of a module";
     return success();
   }
-  if (name == scheduleAttrName || name == timetableAttrName || name == taskAttrName || name == copyAttrName)
+  if (name == scheduleAttrName || name == timetableAttrName || name == wholeAttrName ||
+      name == taskAttrName || name == copyAttrName)
     return success();
   return op->emitError() << "unknown attribute '" << name << "'";
 }

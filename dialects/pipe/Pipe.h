@@ -17,6 +17,8 @@ inline constexpr llvm::StringLiteral stageAttrName = "pipe.stage";
 inline constexpr llvm::StringLiteral scheduleAttrName = "pipe.schedule";
 /// Of the whole module, once it is cut: what the schedule came to (compiler/transforms/pipe/Timetable.h).
 inline constexpr llvm::StringLiteral timetableAttrName = "pipe.timetable";
+/// Of the whole module, until pipe-verify-cut has looked: what the program was before it was cut.
+inline constexpr llvm::StringLiteral wholeAttrName = "pipe.whole";
 /// Of a function: a task of a stage, called once for each micro-batch. What its callers gather they hold for
 /// long.
 inline constexpr llvm::StringLiteral taskAttrName = "pipe.task";

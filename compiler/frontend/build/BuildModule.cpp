@@ -10,6 +10,8 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <fmt/format.h>
 
 using namespace mlir;
@@ -30,18 +32,53 @@ static bool verifies(ModuleOp module, const Job &job, Diagnostics &diags) {
   return false;
 }
 
-/// What pipe-cut reads; `at`: where errors point to.
-static DictionaryAttr pipelineAttr(Builder &builder, const Pipeline &pipeline, const std::string &job) {
+/// Where errors of later passes point to.
+static LocationAttr locationOf(Builder &builder, const Position &at, const std::string &job) {
+  return FileLineColLoc::get(builder.getContext(), at.file ? at.file->name : job, at.line, at.column);
+}
+
+/// What exec-fit-memory and pipe-cut hold the plan to, and what they may say would help.
+static DictionaryAttr memoryLimitAttr(Builder &builder, const Job &job) {
+  const Plan &plan = job.plan;
   NamedAttrList list;
+  list.set("bytes", builder.getI64IntegerAttr(plan.deviceMemory->value));
+  list.set("at", locationOf(builder, plan.deviceMemory->at, job.name));
+  list.set("data_ranks", builder.getI64IntegerAttr(plan.dataRanks()));
+  list.set("zero", builder.getI64IntegerAttr(plan.atRest.stage));
+  list.set("microbatches", builder.getI64IntegerAttr(plan.microbatches.value));
+  list.set("sequences", builder.getI64IntegerAttr(job.train.globalBatchSize.value / plan.dataRanks()));
+  if (plan.pipeline && plan.pipeline->schedule.value == "gpipe")
+    list.set("holds_all", builder.getUnitAttr());
+  return list.getDictionary(builder.getContext());
+}
+
+/// What pipe-cut reads, with the places that errors point to.
+static DictionaryAttr pipelineAttr(Builder &builder, const Pipeline &pipeline, const std::string &job) {
+  auto placeOf = [&](const Position &at) -> Attribute { return locationOf(builder, at, job); };
+  NamedAttrList list;
+  SmallVector<Attribute> cuts;
   list.set("axis", builder.getStringAttr(pipeline.axis.value));
   list.set("schedule", builder.getStringAttr(pipeline.schedule.value));
   list.set("chunks_per_stage", builder.getI64IntegerAttr(pipeline.chunksPerStage.value));
+  if (!pipeline.table.empty())
+    list.set("table",
+             builder.getArrayAttr(llvm::map_to_vector(pipeline.table, [&](const auto &row) -> Attribute {
+               return builder.getStringAttr(llvm::join(
+                   llvm::map_range(row, [](const Name &word) { return llvm::StringRef(word.value); }), " "));
+             })));
   if (!pipeline.layers.empty())
     list.set("layers", builder.getDenseI64ArrayAttr(llvm::map_to_vector(
                            pipeline.layers, [](const Located<int64_t> &layers) { return layers.value; })));
-  const Position &at = pipeline.at;
-  list.set("at",
-           FileLineColLoc::get(builder.getContext(), at.file ? at.file->name : job, at.line, at.column));
+  for (const Located<int64_t> &layers : pipeline.layers)
+    cuts.push_back(placeOf(layers.at));
+  if (pipeline.isCutByNames)
+    list.set("cut_before",
+             builder.getArrayAttr(llvm::map_to_vector(pipeline.cutBefore, [&](const Name &name) -> Attribute {
+               cuts.push_back(placeOf(name.at));
+               return builder.getStringAttr(name.value);
+             })));
+  list.set("cuts_at", builder.getArrayAttr(cuts));
+  list.set("at", placeOf(pipeline.at));
   return list.getDictionary(builder.getContext());
 }
 
@@ -63,6 +100,8 @@ OwningOpRef<ModuleOp> buildModule(MLIRContext &context, const Job &job, Diagnost
   Builder builder(&context);
   if (const std::optional<Pipeline> &pipeline = job.plan.pipeline)
     (*module)->setAttr(pipes::scheduleAttrName, pipelineAttr(builder, *pipeline, job.name));
+  if (job.plan.deviceMemory)
+    (*module)->setAttr(exec::memoryLimitAttrName, memoryLimitAttr(builder, job));
   (*module)->setAttr(exec::bucketAttrName, builder.getI64IntegerAttr(job.plan.movements.bucketBytes));
   (*module)->setAttr(exec::prefetchAttrName, builder.getI64IntegerAttr(job.plan.movements.prefetch));
   return verifies(*module, job, diags) ? std::move(module) : nullptr;

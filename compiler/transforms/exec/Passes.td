@@ -32,6 +32,9 @@ def Verify : Pass<"exec-verify", "::mlir::ModuleOp"> {
 def VerifyStages : Pass<"exec-verify-stages", "::mlir::ModuleOp"> {
   let summary = "run the stages of a pipeline against each other: messages meet, and all come to their end";
 }
+def FitMemory : Pass<"exec-fit-memory", "::mlir::ModuleOp"> {
+  let summary = "an error where a rank needs more memory than the plan says a device has";
+}
 def Rehearse : Pass<"exec-rehearse", "::mlir::ModuleOp"> {
   let summary = "what computes becomes a pause: all else happens as in the trainer itself";
   let dependentDialects = ["::exec::ExecDialect"];

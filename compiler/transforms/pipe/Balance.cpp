@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-using namespace llvm;
-
-SmallVector<int64_t> pipes::balance(int count, int parts, function_ref<double(int, int, int)> cost) {
+llvm::SmallVector<int64_t> pipes::balance(int count, int parts,
+                                          llvm::function_ref<double(int, int, int)> cost) {
   // best[part][n]: the costliest run when the first `part` parts have the first n layers.
   std::vector<std::vector<double>> best(parts + 1, std::vector<double>(count + 1, never));
   std::vector<std::vector<int>> from(parts + 1, std::vector<int>(count + 1, 0));
@@ -24,7 +23,7 @@ SmallVector<int64_t> pipes::balance(int count, int parts, function_ref<double(in
       }
   if (best[parts][count] == never)
     return {};
-  SmallVector<int64_t> sizes(parts);
+  llvm::SmallVector<int64_t> sizes(parts);
   for (int part = parts, last = count; part > 0; --part) {
     sizes[part - 1] = last - from[part][last];
     last = from[part][last];

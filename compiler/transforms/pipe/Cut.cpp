@@ -12,6 +12,7 @@
 
 #include "compiler/transforms/pipe/PlanPipeline.h"
 #include "compiler/transforms/pipe/StageEntries.h"
+#include "compiler/transforms/pipe/VerifyCut.h"
 
 #include "compiler/transforms/nn/WriteFunction.h"
 #include "compiler/transforms/pipe/Passes.h"
@@ -73,12 +74,13 @@ struct Cut : pipes::impl::PipeCutBase<Cut> {
     for (const Part &part : timetable->parts)
       layers.push_back(part.layers);
 
+    module->setAttr(wholeAttrName, describeWhole(module, shape.microbatches));
     SmallVector<ModuleOp> programs;
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     for (int stage = 0; stage < stages; ++stage) {
       auto program = builder.create<ModuleOp>(module.getLoc(), "stage_" + std::to_string(stage));
       for (NamedAttribute attribute : module->getAttrs())
-        if (attribute.getName() != scheduleAttrName &&
+        if (attribute.getName() != scheduleAttrName && attribute.getName() != wholeAttrName &&
             attribute.getName() != SymbolTable::getSymbolAttrName())
           program->setAttr(attribute.getName(), attribute.getValue());
       program->setAttr(dist::DistDialect::planAttrName, withoutAxis(plan, axis));

@@ -13,4 +13,8 @@ def PipeCut : Pass<"pipe-cut", "::mlir::ModuleOp"> {
   let dependentDialects = ["::pipes::PipeDialect"];
 }
 
+def PipeVerifyCut : Pass<"pipe-verify-cut", "::mlir::ModuleOp"> {
+  let summary = "each layer once in each micro-batch, forward and backward, and each weight with one owner";
+}
+
 #endif

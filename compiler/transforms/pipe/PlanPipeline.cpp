@@ -14,6 +14,8 @@
 #include "compiler/schedule/Schedules.h"
 #include "compiler/transforms/pipe/Balance.h"
 #include "compiler/transforms/pipe/Chunks.h"
+#include "compiler/transforms/pipe/MemoryBudget.h"
+#include "dialects/exec/Movements.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -22,7 +24,7 @@ using namespace pipes;
 namespace pipeline = shardc::pipeline;
 
 /// `h.3`: whose weights a call of a layer takes.
-static StringRef pathOf(nn::CallOp call) {
+static StringRef layerPathOf(nn::CallOp call) {
   auto func = call->getParentOfType<nn::FuncOp>();
   for (Value operand : call.getOperands())
     if (isa<nn::BundleType>(operand.getType()))
@@ -34,8 +36,8 @@ static StringRef pathOf(nn::CallOp call) {
 }
 
 /// A layer's path, or `embed`, `head`: what a forward call is of the model.
-static std::string nameOf(nn::CallOp call) {
-  if (StringRef path = pathOf(call); !path.empty())
+static std::string partNameOf(nn::CallOp call) {
+  if (StringRef path = layerPathOf(call); !path.empty())
     return path.str();
   StringRef name = call.getCallee();
   name.consume_back("_forward");
@@ -118,7 +120,7 @@ private:
 
   LogicalResult findLayers() {
     for (nn::CallOp layer : Chunks::layersOf(micro))
-      paths.push_back(pathOf(layer).str());
+      paths.push_back(layerPathOf(layer).str());
     const auto count = static_cast<int64_t>(paths.size());
     const int chunks = plan.shape.chunks();
     if (count >= chunks)
@@ -135,11 +137,35 @@ private:
     if (auto layers = schedule.getAs<DenseI64ArrayAttr>("layers"))
       return given(layers.asArrayRef());
     loadUnits();
-    std::vector<double> sums = {0}; // of the first n layers
+    return balanceUnits();
+  }
+
+  /// As even in time as can be among the cuts that fit the plan's devices: with a fifth of their memory left
+  /// for what an estimate doesn't know, or, if there is no such cut, as they are.
+  FailureOr<SmallVector<int64_t>> balanceUnits() {
+    std::vector<double> times = {0}; // of the first n layers
     for (const std::array<shardc::Load, 3> &unit : units)
-      sums.push_back(sums.back() + unit[0].time + unit[1].time + unit[2].time);
-    return balance(static_cast<int>(units.size()), plan.shape.chunks(),
-                   [&](int, int first, int last) { return sums[last] - sums[first]; });
+      times.push_back(times.back() + unit[0].time + unit[1].time + unit[2].time);
+    const int count = static_cast<int>(units.size()), parts = plan.shape.chunks();
+    auto timeOf = [&](int, int first, int last) { return times[last] - times[first]; };
+    auto limit = module->getAttrOfType<DictionaryAttr>(exec::memoryLimitAttrName);
+    if (!limit)
+      return balance(count, parts, timeOf);
+    Chunks chunks(micro, SmallVector<int64_t>(count, 1));
+    const MemoryBudget budget(
+        estimateMemory(micro, module.lookupSymbol<nn::FuncOp>("step"), chunks, count, dist::planOf(module)),
+        limit, plan.shape, plan.table);
+    constexpr double shares[] = {0.8, 1};
+    for (const double share : shares) {
+      SmallVector<int64_t> sizes = balance(count, parts, [&](int part, int first, int last) {
+        return budget.fits(part, first, last, share) ? timeOf(part, first, last) : never;
+      });
+      if (!sizes.empty())
+        return sizes;
+    }
+    if (budget.mayFit())
+      return balance(count, parts, timeOf); // memory, once it is planned, is judged again
+    return budget.report(error());
   }
 
   FailureOr<SmallVector<int64_t>> given(ArrayRef<int64_t> sizes) {
@@ -150,8 +176,20 @@ private:
     const int chunks = plan.shape.chunks();
     if (static_cast<int>(sizes.size()) == chunks && sum == count)
       return SmallVector<int64_t>(sizes);
-    return errorAtCut(0) << "'stages' are " << sizes.size() << " parts of " << sum
-                         << " layers in all, the model has " << count << " layers for " << chunks << " parts";
+    InFlightDiagnostic diagnostic = errorAtCut(0);
+    diagnostic << "'stages' are " << sizes.size() << " parts of " << sum << " layers in all, the model has "
+               << count << " layers for " << chunks << " parts";
+    diagnostic.attachNote() << "the sum must be " << count << ", as of [" << evenSizes() << "]";
+    return diagnostic;
+  }
+
+  /// `4, 4, 3`
+  std::string evenSizes() const {
+    const size_t count = paths.size(), chunks = plan.shape.chunks();
+    std::vector<std::string> sizes;
+    for (size_t chunk = 0; chunk < chunks; ++chunk)
+      sizes.push_back(std::to_string(count / chunks + (chunk < count % chunks)));
+    return llvm::join(sizes, ", ");
   }
 
   /// `h.1 to h.5`, or those that there are.
@@ -233,7 +271,7 @@ private:
           part.loads[pass] += (*unit)[pass];
       for (Operation *op : chunks.opsOf(Chunks::Pass::forward, static_cast<int>(chunk)))
         if (auto call = dyn_cast<nn::CallOp>(op))
-          part.holds.push_back(nameOf(call));
+          part.holds.push_back(partNameOf(call));
     }
   }
 
