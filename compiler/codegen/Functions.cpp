@@ -252,7 +252,8 @@ void FunctionPrinter::pointer(exec::AddressOp op) {
 
 void FunctionPrinter::pointer(exec::ViewOp op) {
   if (op.getStart().isZero()) {
-    expressions[op.getResult()] = expression(op.getOperand());
+    std::string whole = expression(op.getOperand()); // a copy: the map may grow
+    expressions[op.getResult()] = std::move(whole);
     if (constants.contains(op.getOperand()))
       constants.insert(op.getResult());
     return;
