@@ -159,6 +159,15 @@ Edit sentTooLate(Operation *op) {
   for (Operation *next = op->getNextNode(); next; next = next->getNextNode())
     if (std::optional<Mode> mode = touchesBytes(next, *bytes); mode && *mode != Mode::in)
       return [=](Handlers &) { op->moveAfter(next); };
+  // Nobody takes them later: what is first written meanwhile is put there.
+  for (Operation *next = send->getNextNode(); next != op; next = next->getNextNode()) {
+    auto other = dyn_cast<BufferOp>(next);
+    if (!other || bytesOf(other.getType()) > bytes->end - bytes->begin)
+      continue;
+    for (Operation *user : touching(op->getBlock(), other.getResult()))
+      if (user->isBeforeInBlock(op) && touchOf(user, other.getResult()) == Mode::out)
+        return [other, begin = bytes->begin](Handlers &) mutable { other.setOffset(begin); };
+  }
   return {};
 }
 

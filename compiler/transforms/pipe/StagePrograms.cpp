@@ -8,7 +8,7 @@ using namespace mlir;
 using namespace pipes;
 
 StagePrograms::StagePrograms(ArrayRef<nn::FuncOp> funcs)
-    : funcs(funcs), unreleased(funcs.size()), releasable(funcs.size()) {
+    : funcs(funcs), tasks(funcs.size()), unreleased(funcs.size()), releasable(funcs.size()) {
   for (nn::FuncOp func : funcs)
     builders.push_back(OpBuilder::atBlockEnd(&func.getBody().front()));
 }
@@ -63,7 +63,9 @@ Value StagePrograms::move(Value value, int from, int to, StringRef kind) {
     order.push_back(axis.getName().getValue());
   OpBuilder sender(value.getContext());
   sender.setInsertionPointAfterValue(value);
-  OpBuilder &receiver = builders[to];
+  OpBuilder receiver = builders[to];
+  if (tasks[to].now && tasks[to].before)
+    receiver.setInsertionPointAfter(tasks[to].before);
   Location loc = nn::locOf(value);
   auto axes = sender.getStrArrayAttr(order);
   auto none = sender.getI64IntegerAttr(0);
@@ -88,6 +90,10 @@ Operation *StagePrograms::run(int stage, Copy copy, Operation *op,
   for (auto [result, mapped] : llvm::zip(op->getResults(), clone->getResults()))
     map(stage, copy, result, mapped);
   return clone;
+}
+
+void StagePrograms::beginTask(int stage, Operation *task) {
+  tasks[stage] = {task ? tasks[stage].now : nullptr, task};
 }
 
 void StagePrograms::releaseSent(int stage) {

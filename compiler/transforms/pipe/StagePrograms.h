@@ -55,6 +55,10 @@ public:
   mlir::Operation *run(int stage, Copy copy, mlir::Operation *op) {
     return run(stage, copy, op, [&](mlir::OpOperand &operand) { return get(stage, copy, operand.get()); });
   }
+  /// A stage is at another task of its timetable from here on; what it receives in it is posted where the
+  /// task before begins, so that it comes while that one computes. Behind the last task, `task` null, where
+  /// it is needed.
+  void beginTask(int stage, mlir::Operation *task);
   /// What this stage has sent, and others had come to receive when this was last called, may be written again
   /// from here on: stages that are a little late make nobody wait.
   void releaseSent(int stage);
@@ -69,6 +73,10 @@ private:
 
   llvm::SmallVector<nn::FuncOp> funcs;
   std::vector<mlir::OpBuilder> builders;
+  struct Tasks {
+    mlir::Operation *before = nullptr, *now = nullptr; // where they begin
+  };
+  std::vector<Tasks> tasks; // by stage
   llvm::DenseMap<std::pair<Place, mlir::Value>, mlir::Value> known;
   llvm::DenseMap<std::pair<Copy, mlir::Value>, int> homes;       // the stage that made a value
   std::vector<llvm::SmallVector<SendOp>> unreleased, releasable; // by stage

@@ -65,19 +65,22 @@ void StageEntries::writeStep(const pipeline::Table &table) {
   });
   findPartialGradients();
   runTasks(written, table);
-  for (int stage = 0; stage < shape.stages; ++stage)
+  for (int stage = 0; stage < shape.stages; ++stage) {
+    written.beginTask(stage, nullptr);
     written.builder(stage).create<BeginOp>(step.getLoc(), pipes::Pass::update, IntegerAttr(), IntegerAttr());
+  }
   runTail(written);
   finish(written, step);
 }
 
 //===-- micro-batches ------------------------------------------------------===//
 
-static void beginTask(OpBuilder &builder, Location loc, const pipeline::Task &task) {
+static BeginOp beginOf(OpBuilder &builder, Location loc, const pipeline::Task &task) {
   constexpr pipes::Pass passes[] = {pipes::Pass::forward, pipes::Pass::backward,
                                     pipes::Pass::backward_weight}; // as in pipeline::Pass
-  builder.create<BeginOp>(loc, passes[static_cast<int>(task.pass)],
-                          builder.getI64IntegerAttr(task.microbatch), builder.getI64IntegerAttr(task.chunk));
+  return builder.create<BeginOp>(loc, passes[static_cast<int>(task.pass)],
+                                 builder.getI64IntegerAttr(task.microbatch),
+                                 builder.getI64IntegerAttr(task.chunk));
 }
 
 void StageEntries::runTasks(StagePrograms &written, const pipeline::Table &table) {
@@ -96,7 +99,7 @@ void StageEntries::runTasks(StagePrograms &written, const pipeline::Table &table
   for (const Turn &turn : turns) {
     const pipeline::Task &task = table[turn.stage][turn.number];
     written.releaseSent(turn.stage);
-    beginTask(written.builder(turn.stage), module.getLoc(), task);
+    written.beginTask(turn.stage, beginOf(written.builder(turn.stage), module.getLoc(), task));
     for (Operation *op : microChunks.opsOf(task.pass, task.chunk))
       runOp(written, turn.stage, task.microbatch, op);
   }

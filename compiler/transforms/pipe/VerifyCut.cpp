@@ -109,7 +109,8 @@ public:
       next.push_back(&step.getBody().front().front());
   }
 
-  /// All stages in turn, each as far as messages allow; false if they come to no end.
+  /// All stages in turn, each as far as messages allow: what is received is waited for where it is read.
+  /// False if they come to no end.
   bool run() {
     for (bool moved = true; moved;) {
       moved = false;
@@ -125,12 +126,13 @@ public:
 private:
   bool visit(int stage, Operation *op) {
     std::set<int64_t> all;
-    if (auto receive = dyn_cast<ReceiveOp>(op)) {
-      auto sent = messages.find({receive.getFrom(), stage, receive.getMessage()});
-      if (sent == messages.end())
-        return false;
-      all = sent->second;
-    }
+    for (Value operand : op->getOperands())
+      if (auto receive = operand.getDefiningOp<ReceiveOp>()) {
+        auto sent = messages.find({receive.getFrom(), stage, receive.getMessage()});
+        if (sent == messages.end())
+          return false;
+        values[operand] = sent->second;
+      }
     for (OpOperand &operand : op->getOpOperands())
       if (carries(operand))
         if (auto found = values.find(operand.get()); found != values.end())

@@ -8,21 +8,27 @@
 // CHECK-NOT: nn.func @head
 // CHECK: nn.func @step(%step: {{.*}}, %embed: !embed {{.*}}, %h.0: !block {{.*}}, %embed_m: {{.*}}, %h.0_m: {{.*}}, %embed_v: {{.*}}, %h.0_v:
 
-// Two micro-batches: two forwards are under way before the first backward.
+// Two micro-batches: two forwards are under way before the first backward. What a task receives is posted where the
+// one before begins.
+// CHECK: pipe.begin forward of microbatch 0 chunk 0
 // CHECK: nn.call @embed(
 // CHECK: %[[Y0:.*]], %{{.*}} = nn.call @block_forward(
 // CHECK-NEXT: pipe.send %[[Y0]] to 1 message 0 order [batch, seq, embed]
+// CHECK: pipe.begin forward of microbatch 1 chunk 0
+// CHECK-NEXT: %[[D0:.*]] = pipe.receive from 1 message 0 order [batch, seq, embed]
 // CHECK: nn.call @embed(
 // CHECK: %[[Y1:.*]], %{{.*}} = nn.call @block_forward(
 // CHECK-NEXT: pipe.send %[[Y1]] to 1 message 1
-// CHECK: %[[D0:.*]] = pipe.receive from 1 message 0 order [batch, seq, embed]
+// CHECK: pipe.begin backward of microbatch 0 chunk 0
+// CHECK-NEXT: %[[D1:.*]] = pipe.receive from 1 message [[#]]
 // CHECK: nn.call @block_backward({{.*}}%[[D0]], %{{.*}})
 // CHECK: nn.call @embed_backward(
-// CHECK: %[[D1:.*]] = pipe.receive from 1 message [[#]]
+// CHECK: pipe.begin backward of microbatch 1 chunk 0
 // CHECK: nn.call @block_backward({{.*}}%[[D1]], %{{.*}})
 // CHECK: %[[G:.*]] = nn.call @embed_backward(
 
 // The copy's gradient is added, the squares go on to the second stage in one message, what scales gradients comes back.
+// CHECK: pipe.begin update
 // CHECK: %[[OWN:.*]] = nn.unpack %[[G]]
 // CHECK-NEXT: %[[THEIRS:.*]] = pipe.receive from 1 message [[#]] order [vocab, embed] {nn.kind = "gradient"}
 // CHECK-NEXT: nn.map (%a = %[[OWN]] : {{.*}}, %b = %[[THEIRS]]
@@ -45,13 +51,16 @@
 // CHECK: module @stage_1
 // CHECK-NOT: nn.func @embed
 // CHECK: nn.func @step(%step: {{.*}}, %embed: !embed_copy {{.*}}pipe.copy}, %head: !head {{.*}}, %h.1: !block
+// CHECK: pipe.begin forward of microbatch 0 chunk 1
 // CHECK: %[[X0:.*]] = pipe.receive from 0 message 0
 // CHECK: nn.call @block_forward(%[[X0]],
 // CHECK: nn.call @head_forward(
+// CHECK: pipe.begin backward of microbatch 0 chunk 1
+// CHECK-NEXT: %[[X1:.*]] = pipe.receive from 0 message 1
 // CHECK: nn.call @head_backward(
 // CHECK: %[[DX0:.*]], %{{.*}} = nn.call @block_backward(%[[X0]],
 // CHECK-NEXT: pipe.send %[[DX0]] to 0 message 0
-// CHECK: %[[X1:.*]] = pipe.receive from 0 message 1
+// CHECK: pipe.begin forward of microbatch 1 chunk 1
 // CHECK: nn.call @block_forward(%[[X1]],
 // CHECK: %[[HEAD:.*]] = nn.call @head_squared_norm(
 // CHECK: %[[OWN:.*]] = nn.call @block_squared_norm(

@@ -51,6 +51,7 @@
 // CUT: module @stage_0
 // CUT-LABEL: nn.func @step(
 // CUT: %[[D:.*]] = pipe.receive from 1 message 0
+// CUT: pipe.begin backward of microbatch 0
 // CUT-NEXT: %[[D_E:.*]], %[[CARRIED:.*]] = nn.call @block_backward_input({{.*}}%[[D]])
 // CUT: nn.call @block_backward_weights({{.*}}%[[D]], %[[CARRIED]], %{{.*}})
 // CUT: nn.call @embed_backward({{.*}}%[[D_E]], %{{.*}})
