@@ -55,10 +55,9 @@ std::vector<ParameterLayout> shardc::parameterLayouts(ModuleOp module) {
   std::vector<Run> runs;
   auto step = module.lookupSymbol<nn::FuncOp>("step");
   for (unsigned i = 0; step && i < step.getNumArguments(); ++i) {
-    auto kind = step.getArgAttrOfType<StringAttr>(i, nn::kindAttrName);
     auto path = step.getArgAttrOfType<StringAttr>(i, nn::pathAttrName);
     auto bundle = dyn_cast<nn::BundleType>(step.getArgumentTypes()[i]);
-    if (!kind || kind.getValue() != nn::kindParameter || !path || !bundle)
+    if (kindOfArgument(step, i) != nn::kindParameter || !path || !bundle)
       continue;
     auto indexed = splitIndex(path.getValue());
     if (indexed && !runs.empty() && runs.back().prefix == indexed->first &&

@@ -83,7 +83,7 @@ static double bytesOf(Operation *op, dist::PlanAttr plan) {
 
 Load Loads::of(Operation *op) {
   if (auto call = dyn_cast<nn::CallOp>(op)) {
-    auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
+    nn::FuncOp callee = nn::calleeOf(call);
     if (auto found = functions.find(callee); found != functions.end())
       return found->second;
     Load sum;

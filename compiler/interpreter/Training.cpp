@@ -15,16 +15,11 @@ using namespace shardc::interpreter;
 
 //===-- arguments of functions ---------------------------------------------===//
 
-static StringRef kindOf(FuncOp function, unsigned index) {
-  auto kind = function.getArgAttrOfType<StringAttr>(index, kindAttrName);
-  return kind ? kind.getValue() : StringRef();
-}
-
 /// Numbers of the arguments of one of these kinds.
 static SmallVector<unsigned> argumentsOf(FuncOp function, ArrayRef<StringRef> kinds) {
   SmallVector<unsigned> found;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    if (llvm::is_contained(kinds, kindOf(function, i)))
+    if (llvm::is_contained(kinds, kindOfArgument(function, i)))
       found.push_back(i);
   return found;
 }
@@ -197,7 +192,7 @@ Data Training::inputsAndZeros(FuncOp micro, const Data &state, int64_t firstSamp
       });
       shard.set(std::move(values));
       arguments.push_back(Datum::tensor({shard}));
-    } else if (kindOf(micro, i) == kindParameter) {
+    } else if (kindOfArgument(micro, i) == kindParameter) {
       arguments.push_back(state[nextWeight++]);
     } else {
       arguments.push_back(filled(type, [](int64_t) { return 0.0; }));
@@ -235,9 +230,8 @@ NamedValues Training::gradientsOfUpdates(Stage &stage) {
     FuncOp callee = stage.function(call.getCallee());
     SmallVector<unsigned> gradients = argumentsOf(callee, {kindGradient}),
                           weights = argumentsOf(callee, {kindParameter});
-    auto updated =
-        callee.getNumResults() == 0 ? StringAttr() : callee.getResultAttrOfType<StringAttr>(0, kindAttrName);
-    if (gradients.size() != 1 || weights.size() != 1 || !updated || updated.getValue() != kindParameter)
+    if (gradients.size() != 1 || weights.size() != 1 || callee.getNumResults() == 0 ||
+        kindOfResult(callee, 0) != kindParameter)
       continue;
     BlockArgument owner = argumentBehind(call.getOperand(weights[0]));
     Value gradient = call.getOperand(gradients[0]);
@@ -271,7 +265,7 @@ FailureOr<NamedValues> Training::gradientsOfMicro(const Data &state) {
   }
   NamedValues values;
   for (auto [position, index] : llvm::enumerate(accumulators)) {
-    bool isGradient = kindOf(micro, index) == kindGradient;
+    bool isGradient = kindOfArgument(micro, index) == kindGradient;
     unsigned named = isGradient && position < weights.size() ? weights[position] : index;
     Type type = micro.getResultTypes()[position];
     flatten(nameOfArgument(micro, named), micro.getArgument(named).getLoc(),

@@ -95,6 +95,23 @@ void ReturnOp::getAsmResultNames(OpAsmSetValueNameFn) {}
 
 //===-- call ---------------------------------------------------------------===//
 
+StringRef nn::kindIn(DictionaryAttr attributes) {
+  auto kind = attributes ? attributes.getAs<StringAttr>(kindAttrName) : StringAttr();
+  return kind ? kind.getValue() : StringRef();
+}
+
+StringRef nn::kindOfArgument(FuncOp func, unsigned index) {
+  return kindIn(func.getArgAttrDict(index));
+}
+
+StringRef nn::kindOfResult(FuncOp func, unsigned index) {
+  return kindIn(func.getResultAttrDict(index));
+}
+
+FuncOp nn::calleeOf(CallOp call) {
+  return SymbolTable::lookupNearestSymbolFrom<FuncOp>(call, call.getCalleeAttr());
+}
+
 void CallOp::build(OpBuilder &builder, OperationState &state, FuncOp callee, ValueRange operands) {
   state.addAttribute(getCalleeAttrName(state.name), FlatSymbolRefAttr::get(callee.getSymNameAttr()));
   state.addOperands(operands);

@@ -53,3 +53,15 @@ mlir::Location named(mlir::Location loc, llvm::StringRef name);
 
 #define GET_OP_CLASSES
 #include "dialects/nn/NnOps.h.inc"
+
+namespace nn {
+
+/// `nn.kind` among the attributes of an argument or a result; empty where there is none.
+llvm::StringRef kindIn(mlir::DictionaryAttr attributes);
+llvm::StringRef kindOfArgument(FuncOp func, unsigned index);
+llvm::StringRef kindOfResult(FuncOp func, unsigned index);
+
+/// Of the module that the call is in.
+FuncOp calleeOf(CallOp call);
+
+} // namespace nn

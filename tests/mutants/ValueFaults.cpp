@@ -99,9 +99,8 @@ Edit otherOperand(Operation *op) {
 /// are zero until the first step has ended.
 bool mayHoldTheSame(nn::CallOp call, unsigned argument) {
   auto callee = call->getParentOfType<ModuleOp>().lookupSymbol<nn::FuncOp>(call.getCallee());
-  auto kind = callee.getArgAttrOfType<StringAttr>(argument, nn::kindAttrName);
   return call->getParentOfType<nn::FuncOp>().getSymName() == "init" ||
-         (kind && kind.getValue() == nn::kindOptimizerState);
+         kindOfArgument(callee, argument) == nn::kindOptimizerState;
 }
 
 Edit argumentsExchanged(Operation *op) {

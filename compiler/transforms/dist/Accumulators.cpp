@@ -17,16 +17,6 @@ nn::NamedTensorType dist::fieldType(Type type, unsigned field) {
   return dyn_cast<nn::NamedTensorType>(type);
 }
 
-static StringRef kindIn(DictionaryAttr attributes) {
-  auto kind = attributes ? attributes.getAs<StringAttr>(nn::kindAttrName) : StringAttr();
-  return kind ? kind.getValue() : StringRef();
-}
-StringRef dist::kindOfArgument(nn::FuncOp func, unsigned index) {
-  return kindIn(func.getArgAttrDict(index));
-}
-StringRef dist::kindOfResult(nn::FuncOp func, unsigned index) {
-  return kindIn(func.getResultAttrDict(index));
-}
 bool dist::mayBePartial(StringRef kind) {
   return kind == nn::kindGradient || kind == nn::kindAccumulator;
 }

@@ -67,9 +67,6 @@ private:
 unsigned numFields(mlir::Type type);
 /// Type of a field, null where it is not a tensor.
 nn::NamedTensorType fieldType(mlir::Type type, unsigned field);
-/// `nn.kind` of an argument or a result, or "".
-llvm::StringRef kindOfArgument(nn::FuncOp func, unsigned index);
-llvm::StringRef kindOfResult(nn::FuncOp func, unsigned index);
 /// Gradients and accumulators: the kinds that may cross a function's edge as a partial.
 bool mayBePartial(llvm::StringRef kind);
 

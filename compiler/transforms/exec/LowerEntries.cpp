@@ -71,8 +71,8 @@ LogicalResult FunctionLowering::declareEntry() {
     return global;
   };
   for (BlockArgument argument : func.getBody().getArguments()) {
-    DictionaryAttr attributes = attributesAt(func.getArgAttrs(), argument.getArgNumber());
-    StringRef kind = stringIn(attributes, nn::kindAttrName);
+    DictionaryAttr attributes = func.getArgAttrDict(argument.getArgNumber());
+    StringRef kind = nn::kindIn(attributes);
     Type type = types.lower(argument.getType());
     GlobalOp global;
     if (kind.empty()) {
@@ -93,8 +93,8 @@ LogicalResult FunctionLowering::declareEntry() {
   auto returned = func.getReturn().getOperands();
   unsigned scalars = 0;
   for (auto [index, tie] : llvm::enumerate(ties)) {
-    DictionaryAttr attributes = attributesAt(func.getResAttrs(), index);
-    StringRef kind = stringIn(attributes, nn::kindAttrName);
+    DictionaryAttr attributes = func.getResultAttrDict(index);
+    StringRef kind = nn::kindIn(attributes);
     auto &targets = results.emplace_back();
     if (tie >= 0) {
       Value argument = func.getBody().getArgument(tie);
@@ -136,22 +136,22 @@ void FunctionLowering::finishEntry() {
 /// The gradients that an update reads are globals, so that they can be looked at after a step.
 void FunctionLowering::wantGradients(nn::CallOp update) {
   nn::FuncOp callee = program.calleeOf(update);
-  auto kindAt = [&](unsigned i) { return stringIn(attributesAt(callee.getArgAttrs(), i), nn::kindAttrName); };
   bool updates = false;
   for (unsigned i = 0; i < callee.getNumResults(); ++i)
-    updates |= stringIn(attributesAt(callee.getResAttrs(), i), nn::kindAttrName) == nn::kindParameter;
+    updates |= kindOfResult(callee, i) == nn::kindParameter;
   DictionaryAttr bundle; // of the weights
   for (unsigned i = 0; i < update.getNumOperands(); ++i) {
     Value weights = update.getOperand(i);
     if (auto moved = weights.getDefiningOp<nn::CallOp>(); moved && moved.getNumOperands() == 1)
       weights = moved.getOperand(0); // a part of the weights, where only that is updated
     if (auto argument = dyn_cast<BlockArgument>(resolve(weights).first);
-        argument && kindAt(i) == nn::kindParameter && argument.getOwner() == &func.getBody().front())
-      bundle = attributesAt(func.getArgAttrs(), argument.getArgNumber());
+        argument && kindOfArgument(callee, i) == nn::kindParameter &&
+        argument.getOwner() == &func.getBody().front())
+      bundle = func.getArgAttrDict(argument.getArgNumber());
   }
   StringRef name = nn::bundleNameOf(bundle);
   for (unsigned i = 0; updates && i < update.getNumOperands(); ++i) {
-    if (kindAt(i) != nn::kindGradient)
+    if (kindOfArgument(callee, i) != nn::kindGradient)
       continue;
     Value gradients = update.getOperand(i);
     GlobalOp global = program.global(("gradients." + (name.empty() ? "main" : name)).str(), nn::kindGradient,

@@ -12,15 +12,6 @@ using namespace exec;
 
 //===-- what functions agree on ---------------------------------------------===//
 
-static StringRef kindOf(DictionaryAttr attributes) {
-  auto kind = attributes ? attributes.getAs<StringAttr>(nn::kindAttrName) : StringAttr();
-  return kind ? kind.getValue() : StringRef();
-}
-
-DictionaryAttr exec::attributesAt(std::optional<ArrayAttr> list, unsigned index) {
-  return list ? cast<DictionaryAttr>((*list)[index]) : DictionaryAttr();
-}
-
 /// A function that only moves a bundle between layouts (hoisted there by dist-simplify).
 static bool onlyMoves(nn::FuncOp func) {
   return func->hasAttr("dist.moves") && func.getNumArguments() == 1 && func.getResultTypes().size() == 1;
@@ -48,12 +39,12 @@ SmallVector<int> exec::tiesOf(nn::FuncOp func) {
     return {sameOnRank(func.getArgumentTypes()[0], func.getResultTypes()[0]) ? 0 : -1};
   llvm::SmallDenseSet<int> taken;
   for (auto [index, type] : llvm::enumerate(func.getResultTypes())) {
-    StringRef kind = kindOf(attributesAt(func.getResAttrs(), index));
+    StringRef kind = kindOfResult(func, index);
     int tie = -1;
     for (int i = 0, count = func.getNumArguments(); i < count && tie < 0 && !kind.empty(); ++i)
-      if (DictionaryAttr argument = attributesAt(func.getArgAttrs(), i);
-          !taken.contains(i) && func.getArgumentTypes()[i] == type && kindOf(argument) == kind &&
-          mayBeSame(argument, attributesAt(func.getResAttrs(), index)))
+      if (DictionaryAttr argument = func.getArgAttrDict(i);
+          !taken.contains(i) && func.getArgumentTypes()[i] == type && nn::kindIn(argument) == kind &&
+          mayBeSame(argument, func.getResultAttrDict(index)))
         tie = i;
     taken.insert(tie);
     ties.push_back(tie);
@@ -63,7 +54,7 @@ SmallVector<int> exec::tiesOf(nn::FuncOp func) {
 
 /// Gradients and sums are added to; weights and optimizer state are replaced.
 static Mode tiedMode(nn::FuncOp func, unsigned argument) {
-  StringRef kind = kindOf(attributesAt(func.getArgAttrs(), argument));
+  StringRef kind = kindOfArgument(func, argument);
   return kind == nn::kindGradient || kind == nn::kindAccumulator ? Mode::acc : Mode::inout;
 }
 

@@ -24,9 +24,6 @@ namespace exec {
 /// kind and type, in order.
 llvm::SmallVector<int> tiesOf(nn::FuncOp func);
 
-/// Of an argument or a result; null where none has attributes.
-mlir::DictionaryAttr attributesAt(std::optional<mlir::ArrayAttr> list, unsigned index);
-
 /// What all functions of a program share.
 struct ProgramLowering {
   explicit ProgramLowering(mlir::ModuleOp module) : module(module), types(module), symbols(module) {}

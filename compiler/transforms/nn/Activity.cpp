@@ -19,8 +19,7 @@ Activity::Activity(ArrayRef<FuncOp> order, SymbolTable &symbols) : symbols(symbo
   FuncOp root = order.back();
   Facts &main = facts[root];
   for (BlockArgument argument : root.getArguments())
-    if (root.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kindAttrName) ==
-        StringAttr::get(root.getContext(), kindParameter))
+    if (kindOfArgument(root, argument.getArgNumber()) == kindParameter)
       main.variedArguments.set(argument.getArgNumber());
   for (auto [index, type] : llvm::enumerate(root.getResultTypes()))
     if (carriesGradient(type) && main.resultDependsOn[index].anyCommon(main.variedArguments))

@@ -58,12 +58,11 @@ LogicalResult MainSignature::checkInputs() {
 LogicalResult MainSignature::read() {
   for (BlockArgument argument : main.getArguments()) {
     unsigned index = argument.getArgNumber();
-    auto kind = main.getArgAttrOfType<StringAttr>(index, kindAttrName);
     if (isa<KeyType>(argument.getType()))
       keyArgument = index;
     else if (main.getArgAttr(index, inputAttrName))
       inputs.push_back(index);
-    else if (!kind || kind.getValue() != kindParameter)
+    else if (kindOfArgument(main, index) != kindParameter)
       return main.emitOpError() << "argument #" << index << " is neither an input, nor parameters, nor a key";
     else if (failed(readParameters(argument)))
       return failure();

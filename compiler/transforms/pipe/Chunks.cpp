@@ -19,31 +19,22 @@ bool pipes::isWiring(Operation *op) {
          (op->getNumOperands() == 0 && isa<nn::MapOp, nn::IotaOp>(op));
 }
 
-static StringRef kindOf(nn::CallOp call, unsigned operand) {
-  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
-  auto kind = callee.getArgAttrOfType<StringAttr>(operand, nn::kindAttrName);
-  return kind ? kind.getValue() : StringRef();
-}
-
 /// Whether a call returns gradients of weights there.
 static bool isGradientResult(OpResult result) {
-  auto call = cast<nn::CallOp>(result.getOwner());
-  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
-  auto kind = callee.getResAttrs()
-                  ? callee.getResultAttrOfType<StringAttr>(result.getResultNumber(), nn::kindAttrName)
-                  : StringAttr();
-  return kind && kind.getValue() == nn::kindGradient;
+  nn::FuncOp callee = calleeOf(cast<nn::CallOp>(result.getOwner()));
+  return kindOfResult(callee, result.getResultNumber()) == nn::kindGradient;
 }
 
 /// The operand that a result of a call continues: gradients go in and come out in one order.
 static Value continued(nn::CallOp call, unsigned result) {
   if (!isGradientResult(call->getResult(result)))
     return {};
+  nn::FuncOp callee = calleeOf(call);
   unsigned number = 0;
   for (unsigned index = 0; index < result; ++index)
     number += isGradientResult(call->getResult(index));
   for (unsigned index = 0; index < call.getNumOperands(); ++index)
-    if (kindOf(call, index) == nn::kindGradient && number-- == 0)
+    if (kindOfArgument(callee, index) == nn::kindGradient && number-- == 0)
       return call.getOperand(index);
   return {};
 }
@@ -78,8 +69,7 @@ SmallVector<Leaf> pipes::leavesOf(Value value, bool throughCalls) {
 static bool isLayerArgument(BlockArgument argument) {
   auto func = cast<nn::FuncOp>(argument.getOwner()->getParentOp());
   auto path = func.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nn::pathAttrName);
-  auto kind = func.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nn::kindAttrName);
-  return path && !path.empty() && kind && kind.getValue() == nn::kindParameter;
+  return path && !path.empty() && kindOfArgument(func, argument.getArgNumber()) == nn::kindParameter;
 }
 
 static void collectBackwards(Value value, llvm::DenseSet<Operation *> &ops) {
@@ -91,13 +81,9 @@ static void collectBackwards(Value value, llvm::DenseSet<Operation *> &ops) {
 /// What the results that are no gradients are made of: the loss and its count.
 static llvm::DenseSet<Operation *> forwardOf(nn::FuncOp micro) {
   llvm::DenseSet<Operation *> ops;
-  for (OpOperand &result : micro.getReturn()->getOpOperands()) {
-    auto kind = micro.getResAttrs()
-                    ? micro.getResultAttrOfType<StringAttr>(result.getOperandNumber(), nn::kindAttrName)
-                    : StringAttr();
-    if (!kind || kind.getValue() != nn::kindGradient)
+  for (OpOperand &result : micro.getReturn()->getOpOperands())
+    if (kindOfResult(micro, result.getOperandNumber()) != nn::kindGradient)
       collectBackwards(result.get(), ops);
-  }
   return ops;
 }
 
@@ -206,10 +192,10 @@ Chunks::Chunks(nn::FuncOp micro, ArrayRef<int64_t> sizes, bool splitsBackward)
   // Gradients are arguments in the order of the weights.
   SmallVector<BlockArgument> weights, gradients;
   for (BlockArgument argument : micro.getArguments()) {
-    auto kind = micro.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nn::kindAttrName);
-    if (kind && kind.getValue() == nn::kindParameter)
+    const StringRef kind = kindOfArgument(micro, argument.getArgNumber());
+    if (kind == nn::kindParameter)
       weights.push_back(argument);
-    if (kind && kind.getValue() == nn::kindGradient)
+    if (kind == nn::kindGradient)
       gradients.push_back(argument);
   }
   SmallVector<Operation *> floating, all;

@@ -41,11 +41,6 @@ static double bytesWhere(Type type, StringRef kind, dist::PlanAttr plan) {
   return bytes;
 }
 
-static StringRef argumentKind(nn::FuncOp func, unsigned argument) {
-  auto kind = func.getArgAttrOfType<StringAttr>(argument, nn::kindAttrName);
-  return kind ? kind.getValue() : StringRef();
-}
-
 static bool runsBackward(const Chunks &chunks, Operation *op) {
   return chunks.of(op).pass != Chunks::Pass::forward;
 }
@@ -62,7 +57,7 @@ std::vector<LayerMemory> pipes::estimateMemory(nn::FuncOp micro, nn::FuncOp step
     for (Value operand : op.getOperands())
       if (isa<nn::BundleType>(operand.getType()))
         for (auto [argument, field] : leavesOf(operand))
-          if (argumentKind(micro, argument.getArgNumber()) == nn::kindParameter)
+          if (kindOfArgument(micro, argument.getArgNumber()) == nn::kindParameter)
             uses[argument][chunk].insert(field);
     if (runsBackward(chunks, &op))
       continue;
@@ -87,7 +82,7 @@ std::vector<LayerMemory> pipes::estimateMemory(nn::FuncOp micro, nn::FuncOp step
       }
     const int owner = byChunk.front().first;
     for (unsigned index = 0; step && index < step.getNumArguments(); ++index)
-      if (argumentKind(step, index) == nn::kindOptimizerState &&
+      if (kindOfArgument(step, index) == nn::kindOptimizerState &&
           nn::bundleNameOf(step.getArgAttrDict(index)) == name)
         memory[owner].state += bytesWhere(step.getArgumentTypes()[index], nn::kindOptimizerState, plan);
   }

@@ -51,14 +51,12 @@ struct SplitCall {
 llvm::BitVector gradientResults(nn::FuncOp func) {
   llvm::BitVector gradients(func.getNumResults());
   for (unsigned index = 0; index < func.getNumResults(); ++index)
-    if (auto kind = func.getResultAttrOfType<StringAttr>(index, nn::kindAttrName))
-      gradients[index] = kind.getValue() == nn::kindGradient;
+    gradients[index] = kindOfResult(func, index) == nn::kindGradient;
   return gradients;
 }
 
 bool isGradientArgument(nn::FuncOp func, unsigned index) {
-  auto kind = func.getArgAttrOfType<StringAttr>(index, nn::kindAttrName);
-  return kind && kind.getValue() == nn::kindGradient;
+  return kindOfArgument(func, index) == nn::kindGradient;
 }
 
 /// The ops that `value` depends on.

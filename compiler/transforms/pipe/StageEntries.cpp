@@ -8,11 +8,6 @@
 using namespace mlir;
 using namespace pipes;
 
-static StringRef kindIn(DictionaryAttr attributes) {
-  auto kind = attributes ? attributes.getAs<StringAttr>(nn::kindAttrName) : StringAttr();
-  return kind ? kind.getValue() : StringRef();
-}
-
 static bool rests(StringRef kind) {
   return kind == nn::kindParameter || kind == nn::kindOptimizerState;
 }
@@ -39,7 +34,7 @@ void StageEntries::findWeights(nn::FuncOp func, const Chunks &chunks) {
       if (isa<nn::BundleType>(operand.getType()))
         for (auto [argument, field] : leavesOf(operand)) {
           DictionaryAttr attributes = func.getArgAttrDict(argument.getArgNumber());
-          if (kindIn(attributes) != nn::kindParameter)
+          if (nn::kindIn(attributes) != nn::kindParameter)
             continue;
           Weights &bundle = weights[nn::bundleNameOf(attributes)];
           const int stage = shape.stageOf(chunks.of(&op).chunk);
@@ -89,10 +84,10 @@ StageEntries::Entry StageEntries::start(nn::FuncOp entry) {
     for (BlockArgument argument : entry.getArguments()) {
       DictionaryAttr attributes = entry.getArgAttrDict(argument.getArgNumber());
       StringRef name = nn::nameOf(argument.getLoc());
-      if (!rests(kindIn(attributes)) || ownerOf(attributes) == static_cast<int>(stage)) {
+      if (!rests(nn::kindIn(attributes)) || ownerOf(attributes) == static_cast<int>(stage)) {
         slots.push_back({argument.getType(), name.str(), attributes});
         takes[stage].push_back({argument, false});
-      } else if (kindIn(attributes) == nn::kindParameter) {
+      } else if (nn::kindIn(attributes) == nn::kindParameter) {
         Weights &bundle = weights[nn::bundleNameOf(attributes)];
         if (!bundle.use.contains(stage))
           continue;
@@ -144,7 +139,7 @@ void StageEntries::finish(StagePrograms &written, nn::FuncOp entry) {
   for (OpOperand &result : entry.getReturn()->getOpOperands()) {
     const unsigned index = result.getOperandNumber();
     DictionaryAttr attributes = entry.getResAttrs() ? entry.getResultAttrDict(index) : DictionaryAttr();
-    const bool isOwned = rests(kindIn(attributes));
+    const bool isOwned = rests(nn::kindIn(attributes));
     for (int stage = 0; stage < stages; ++stage)
       if (!isOwned || ownerOf(attributes) == stage) {
         results[stage].push_back(written.get(stage, StagePrograms::once, result.get()));
@@ -154,7 +149,7 @@ void StageEntries::finish(StagePrograms &written, nn::FuncOp entry) {
   for (OpOperand &result : entry.getReturn()->getOpOperands()) {
     DictionaryAttr attributes =
         entry.getResAttrs() ? entry.getResultAttrDict(result.getOperandNumber()) : DictionaryAttr();
-    if (kindIn(attributes) != nn::kindParameter)
+    if (nn::kindIn(attributes) != nn::kindParameter)
       continue;
     const int owner = ownerOf(attributes);
     ValueRange whole;

@@ -20,16 +20,9 @@ namespace pipeline = shardc::pipeline;
 
 static constexpr auto once = StagePrograms::once;
 
-static StringRef kindOf(nn::FuncOp func, unsigned argument) {
-  auto kind = func.getArgAttrOfType<StringAttr>(argument, nn::kindAttrName);
-  return kind ? kind.getValue() : StringRef();
-}
 static bool isGradient(OpOperand &operand) {
   auto call = dyn_cast<nn::CallOp>(operand.getOwner());
-  if (!call)
-    return false;
-  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
-  return kindOf(callee, operand.getOperandNumber()) == nn::kindGradient;
+  return call && kindOfArgument(calleeOf(call), operand.getOperandNumber()) == nn::kindGradient;
 }
 
 /// The ops of a block that read nothing but scalars which `isKnown` and each other.
@@ -112,7 +105,7 @@ void StageEntries::runOp(StagePrograms &written, int stage, int microbatch, Oper
     if (isGradient(operand))
       return gradientOperand(written, chunk, operand.get());
     if (auto argument = dyn_cast<BlockArgument>(operand.get());
-        argument && kindOf(micro, argument.getArgNumber()) == nn::kindAccumulator) {
+        argument && kindOfArgument(micro, argument.getArgNumber()) == nn::kindAccumulator) {
       Value &sum = sums[argument];
       if (!sum)
         sum = nn::buildFill(written.builder(stage), argument.getLoc(),
@@ -123,22 +116,20 @@ void StageEntries::runOp(StagePrograms &written, int stage, int microbatch, Oper
   });
   for (OpOperand &operand : op->getOpOperands())
     if (auto argument = dyn_cast<BlockArgument>(operand.get());
-        argument && kindOf(micro, argument.getArgNumber()) == nn::kindAccumulator)
+        argument && kindOfArgument(micro, argument.getArgNumber()) == nn::kindAccumulator)
       sums[argument] = clone->getResult(0);
-  if (!isa<nn::CallOp>(op))
+  auto call = dyn_cast<nn::CallOp>(op);
+  if (!call)
     return;
   SmallVector<Value> adds; // operands that gradients are, in order
   for (OpOperand &operand : op->getOpOperands())
     if (isGradient(operand))
       adds.push_back(operand.get());
-  auto callee = SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(op, cast<nn::CallOp>(op).getCalleeAttr());
+  nn::FuncOp callee = calleeOf(call);
   auto next = adds.begin();
-  for (unsigned index = 0; index < op->getNumResults() && next != adds.end(); ++index) {
-    auto kind =
-        callee.getResAttrs() ? callee.getResultAttrOfType<StringAttr>(index, nn::kindAttrName) : StringAttr();
-    if (kind && kind.getValue() == nn::kindGradient)
+  for (unsigned index = 0; index < op->getNumResults() && next != adds.end(); ++index)
+    if (kindOfResult(callee, index) == nn::kindGradient)
       takeGradient(written, chunk, *next++, clone->getResult(index));
-  }
 }
 
 //===-- gradients ----------------------------------------------------------===//
@@ -316,7 +307,7 @@ void StageEntries::runTail(StagePrograms &written) {
     auto operand = llvm::find(microCall.getOperands(), carried) - microCall.getOperands().begin();
     BlockArgument argument = micro.getArgument(operand);
     (void)called;
-    if (kindOf(micro, argument.getArgNumber()) == nn::kindGradient) {
+    if (kindOfArgument(micro, argument.getArgNumber()) == nn::kindGradient) {
       const int owner = ownerOf(micro.getArgAttrDict(argument.getArgNumber()));
       written.map(owner, once, result, wholeGradient(written, argument));
     } else if (Value sum = sums.lookup(argument)) {

@@ -32,21 +32,6 @@ namespace {
 using Names = std::set<std::string>;
 using Counts = std::map<std::string, int64_t>;
 
-nn::FuncOp functionOf(nn::CallOp call) {
-  return SymbolTable::lookupNearestSymbolFrom<nn::FuncOp>(call, call.getCalleeAttr());
-}
-
-StringRef kindNamedIn(DictionaryAttr attributes) {
-  auto kind = attributes ? attributes.getAs<StringAttr>(nn::kindAttrName) : StringAttr();
-  return kind ? kind.getValue() : StringRef();
-}
-StringRef argumentKindOf(nn::FuncOp func, unsigned index) {
-  return kindNamedIn(func.getArgAttrDict(index));
-}
-StringRef resultKindOf(nn::FuncOp func, unsigned index) {
-  return func.getResAttrs() ? kindNamedIn(func.getResultAttrDict(index)) : StringRef();
-}
-
 /// The weights that calls of one function are known by.
 class Labels {
 public:
@@ -62,10 +47,10 @@ private:
     if (!isNew)
       return known->second;
     Names names;
-    nn::FuncOp callee = functionOf(call);
+    nn::FuncOp callee = calleeOf(call);
     for (OpOperand &operand : call->getOpOperands())
       if (isa<nn::BundleType>(operand.get().getType()) &&
-          argumentKindOf(callee, operand.getOperandNumber()) != nn::kindGradient)
+          kindOfArgument(callee, operand.getOperandNumber()) != nn::kindGradient)
         names.merge(ofValue(operand.get()));
     return calls[call] = names;
   }
@@ -74,13 +59,13 @@ private:
     if (auto argument = dyn_cast<BlockArgument>(value)) {
       auto func = dyn_cast<nn::FuncOp>(argument.getOwner()->getParentOp());
       DictionaryAttr attributes = func ? func.getArgAttrDict(argument.getArgNumber()) : DictionaryAttr();
-      if (kindNamedIn(attributes) != nn::kindParameter)
+      if (nn::kindIn(attributes) != nn::kindParameter)
         return {};
       return {nn::bundleNameOf(attributes).str()};
     }
     Operation *op = value.getDefiningOp();
     if (auto call = dyn_cast<nn::CallOp>(op))
-      return resultKindOf(functionOf(call), cast<OpResult>(value).getResultNumber()) == nn::kindGradient
+      return kindOfResult(calleeOf(call), cast<OpResult>(value).getResultNumber()) == nn::kindGradient
                  ? Names()
                  : ofCall(call);
     Names names;
@@ -145,7 +130,7 @@ private:
     if (call)
       microbatches[call] = all;
     for (OpResult result : op->getResults())
-      if (!call || resultKindOf(functionOf(call), result.getResultNumber()) != nn::kindGradient)
+      if (!call || kindOfResult(calleeOf(call), result.getResultNumber()) != nn::kindGradient)
         values[result] = all;
     return true;
   }
@@ -153,7 +138,7 @@ private:
   /// Weights and sums of gradients are of all micro-batches, or of none.
   static bool carries(OpOperand &operand) {
     auto call = dyn_cast<nn::CallOp>(operand.getOwner());
-    StringRef kind = call ? argumentKindOf(functionOf(call), operand.getOperandNumber()) : StringRef();
+    StringRef kind = call ? kindOfArgument(calleeOf(call), operand.getOperandNumber()) : StringRef();
     return kind != nn::kindGradient && kind != nn::kindParameter;
   }
 
@@ -213,9 +198,8 @@ private:
       for (auto [stage, program] : llvm::enumerate(stages))
         if (auto func = program.lookupSymbol<nn::FuncOp>(entry))
           for (unsigned index = 0; index < func.getNumResults(); ++index)
-            if (DictionaryAttr attributes =
-                    func.getResAttrs() ? func.getResultAttrDict(index) : DictionaryAttr();
-                kindNamedIn(attributes) == nn::kindParameter && !attributes.contains(copyAttrName))
+            if (DictionaryAttr attributes = func.getResultAttrDict(index);
+                nn::kindIn(attributes) == nn::kindParameter && !attributes.contains(copyAttrName))
               owners[nn::bundleNameOf(attributes).str()].push_back(static_cast<int64_t>(stage));
       for (auto name : whole.getAs<ArrayAttr>("weights").getAsRange<StringAttr>()) {
         const auto &list = owners[name.str()];
@@ -300,7 +284,7 @@ DictionaryAttr pipes::describeWhole(ModuleOp module, int64_t microbatches) {
   auto step = module.lookupSymbol<nn::FuncOp>("step");
   SmallVector<Attribute> weights;
   for (unsigned index = 0; index < step.getNumArguments(); ++index)
-    if (argumentKindOf(step, index) == nn::kindParameter)
+    if (kindOfArgument(step, index) == nn::kindParameter)
       weights.push_back(builder.getStringAttr(nn::bundleNameOf(step.getArgAttrDict(index))));
   NamedAttrList whole;
   whole.set("weights", builder.getArrayAttr(weights));

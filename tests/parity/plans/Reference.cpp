@@ -23,8 +23,7 @@ static std::vector<std::string> fileNames(ModuleOp module) {
   std::vector<std::string> names;
   auto step = module.lookupSymbol<nn::FuncOp>("step");
   for (unsigned i = 0; i < step.getNumArguments(); ++i) {
-    auto kind = step.getArgAttrOfType<StringAttr>(i, nn::kindAttrName);
-    if (!kind || kind.getValue() != nn::kindParameter)
+    if (kindOfArgument(step, i) != nn::kindParameter)
       continue;
     auto prefix = step.getArgAttrOfType<StringAttr>(i, nn::filePrefixAttrName);
     for (auto parameter :
