@@ -8,9 +8,7 @@
 using namespace mlir;
 using namespace shardc;
 
-namespace {
-/// `h.3` as `h.` and 3, or nothing.
-std::optional<std::pair<std::string, int64_t>> splitIndex(StringRef path) {
+std::optional<std::pair<std::string, int64_t>> shardc::splitIndex(StringRef path) {
   auto [head, tail] = path.rsplit('.');
   int64_t index = 0;
   if (tail.empty() || tail.getAsInteger(10, index))
@@ -18,6 +16,7 @@ std::optional<std::pair<std::string, int64_t>> splitIndex(StringRef path) {
   return std::pair{head.str() + ".", index};
 }
 
+namespace {
 /// Consecutive layers of equal layout, growing as arguments are read.
 struct Run {
   std::string prefix; // `h.`; the whole path when there is no index

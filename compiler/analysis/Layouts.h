@@ -25,6 +25,9 @@ struct ParameterLayout {
 /// The parameters of a `dist` program in the order of @step's arguments, equal layers together.
 std::vector<ParameterLayout> parameterLayouts(mlir::ModuleOp module);
 
+/// `h.3` as `h.` and 3, or nothing.
+std::optional<std::pair<std::string, int64_t>> splitIndex(llvm::StringRef path);
+
 /// Elements of a tensor that one rank holds.
 int64_t localElements(nn::NamedTensorType type, mlir::ModuleOp module);
 

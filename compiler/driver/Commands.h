@@ -36,8 +36,6 @@ std::string identityLine(const frontend::Job &job);
 
 /// 8192 as `8,192`.
 std::string withCommas(int64_t value);
-/// 12582912 as `12.0 MiB`.
-std::string bytesText(double bytes);
 /// Rows of text in columns as wide as they need; the columns from `right` on are aligned to the right.
 std::string table(const std::vector<std::vector<std::string>> &rows, size_t right);
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "compiler/analysis/Bytes.h"
 #include "compiler/analysis/Communication.h"
 #include "compiler/analysis/Layouts.h"
 #include "compiler/analysis/MemoryPeak.h"

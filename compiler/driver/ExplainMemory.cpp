@@ -2,6 +2,7 @@
 
 #include "compiler/driver/ExplainMemory.h"
 
+#include "compiler/analysis/Bytes.h"
 #include "compiler/driver/Commands.h"
 #include "compiler/interpreter/Compare.h"
 

@@ -12,25 +12,16 @@ using Json = nlohmann::ordered_json;
 using pipes::Timetable;
 
 namespace {
-/// `h.0` as `h.` and 0.
-std::pair<std::string, std::optional<int64_t>> splitIndex(llvm::StringRef name) {
-  auto [head, tail] = name.rsplit('.');
-  int64_t index = 0;
-  if (tail.empty() || tail.getAsInteger(10, index))
-    return {name.str(), std::nullopt};
-  return {head.str() + ".", index};
-}
-
 /// `embed, h.0-3`
 std::string rangesText(const std::vector<std::string> &names) {
   std::vector<std::string> texts;
   for (size_t i = 0; i < names.size(); ++i) {
-    auto [prefix, first] = splitIndex(names[i]);
+    auto first = splitIndex(names[i]);
+    auto after = [&](size_t other) { return std::pair(first->first, first->second + int64_t(other - i)); };
     size_t last = i;
-    while (first && last + 1 < names.size() &&
-           splitIndex(names[last + 1]) == std::pair(prefix, std::optional(*first + int64_t(last + 1 - i))))
+    while (first && last + 1 < names.size() && splitIndex(names[last + 1]) == after(last + 1))
       ++last;
-    texts.push_back(last == i ? names[i] : fmt::format("{}-{}", names[i], *first + int64_t(last - i)));
+    texts.push_back(last == i ? names[i] : fmt::format("{}-{}", names[i], after(last).second));
     i = last;
   }
   return fmt::format("{}", fmt::join(texts, ", "));
@@ -56,8 +47,6 @@ std::string titleOf(const Timetable &t) {
                      t.shape.chunksPerStage > 1 ? fmt::format(" of {} parts", t.shape.chunksPerStage) : "",
                      t.axis, t.shape.microbatches);
 }
-
-constexpr llvm::StringLiteral passNames[] = {"forward", "backward", "backward_weight"};
 } // namespace
 
 std::string shardc::holdsText(const Timetable &timetable, int stage) {
@@ -119,9 +108,9 @@ Json shardc::pipelineJson(const Timetable &t) {
   for (auto [chunk, part] : llvm::enumerate(t.parts)) {
     Json entry = {{"stage", p.stageOf(static_cast<int>(chunk))}, {"holds", part.holds}};
     for (size_t pass = 0; pass <= static_cast<size_t>(p.lastPass()); ++pass)
-      entry[passNames[pass].str()] = {{"flops", part.loads[pass].flops},
-                                      {"bytes", part.loads[pass].bytes},
-                                      {"time", part.loads[pass].time}};
+      entry[pipeline::passNames[pass]] = {{"flops", part.loads[pass].flops},
+                                          {"bytes", part.loads[pass].bytes},
+                                          {"time", part.loads[pass].time}};
     parts.push_back(std::move(entry));
   }
   for (int stage = 0; stage < p.stages; ++stage) {

@@ -23,14 +23,6 @@ std::string shardc::withCommas(int64_t value) {
   return digits;
 }
 
-std::string shardc::bytesText(double bytes) {
-  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  for (; bytes >= 1024 && unit < 4; ++unit)
-    bytes /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", bytes, units[unit]);
-}
-
 std::string shardc::identityLine(const frontend::Job &job) {
   std::vector<std::string> axes;
   for (const frontend::MeshAxis &axis : job.plan.mesh)

@@ -16,8 +16,6 @@ using namespace shardc;
 using namespace shardc::pipeline;
 namespace json = llvm::json;
 
-constexpr llvm::StringLiteral passNames[] = {"forward", "backward", "backward_weight"}; // as in Pass
-
 static int fail(const std::string &path, const std::string &what) {
   std::cerr << "error: " << path << ": " << what << "\n";
   return 1;
@@ -48,7 +46,7 @@ static std::optional<Task> taskOf(const json::Object &arguments) {
   auto pass = arguments.getString("pass");
   auto microbatch = arguments.getInteger("microbatch"), chunk = arguments.getInteger("chunk");
   for (int i = 0; i < 3; ++i)
-    if (pass && microbatch && chunk && *pass == passNames[i])
+    if (pass && microbatch && chunk && *pass == llvm::StringRef(passNames[i]))
       return Task{static_cast<Pass>(i), static_cast<int>(*chunk), static_cast<int>(*microbatch)};
   return {};
 }
@@ -97,8 +95,9 @@ static bool readTasks(const json::Value &value, std::vector<TracedTask> &tasks) 
 static json::Object jsonOf(const Measured &m, const std::string &schedule) {
   json::Array lengths;
   for (const auto &[key, seconds] : m.length)
-    lengths.push_back(json::Object{
-        {"pass", passNames[static_cast<int>(key.first)]}, {"chunk", key.second}, {"seconds", seconds}});
+    lengths.push_back(json::Object{{"pass", llvm::StringRef(passNames[static_cast<int>(key.first)])},
+                                   {"chunk", key.second},
+                                   {"seconds", seconds}});
   return json::Object{{"schedule", schedule},
                       {"stages", m.pipeline.stages},
                       {"chunks_per_stage", m.pipeline.chunksPerStage},

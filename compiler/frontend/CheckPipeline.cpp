@@ -11,9 +11,6 @@
 
 namespace shardc::frontend {
 
-/// A step's program has each of a stage's tasks in it.
-static constexpr int64_t mostMicrobatches = 4096;
-
 /// Reads the plan's table, and points into it if it can't be.
 static std::optional<pipeline::Pipeline> judgeTable(const Pipeline &written, int stages, int microbatches,
                                                     Diagnostics &diags) {
@@ -42,10 +39,10 @@ void checkPipeline(Plan &plan, Diagnostics &diags) {
     return;
   Pipeline &written = *plan.pipeline;
   const auto stages = static_cast<int>(plan.meshAxis(written.axis.value)->size.value);
-  if (plan.microbatches.value > mostMicrobatches) {
+  if (plan.microbatches.value > pipeline::mostMicrobatches) {
     diags
         .error(plan.microbatches.at, fmt::format("a pipeline has at most {} micro-batches, not {}",
-                                                 mostMicrobatches, plan.microbatches.value))
+                                                 pipeline::mostMicrobatches, plan.microbatches.value))
         .note(written.at, "a stage's program has a task for each of them");
     return;
   }

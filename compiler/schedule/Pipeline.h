@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace shardc::pipeline {
@@ -26,6 +27,9 @@ namespace shardc::pipeline {
 /// `backward` is all of it, unless the pipeline splits it: then it is the gradient of the input, and
 /// `backwardWeight` that of the weights, which nobody waits for.
 enum class Pass : uint8_t { forward, backward, backwardWeight };
+
+/// Of all passes, in their order.
+inline constexpr std::string_view passNames[] = {"forward", "backward", "backward_weight"};
 
 struct Task {
   Pass pass = Pass::forward;
@@ -37,6 +41,9 @@ struct Task {
 std::string toString(const Task &task, bool withChunk = false);
 
 enum class Placement : uint8_t { loop, vee };
+
+/// In a step: a stage's program has each of its tasks in it.
+inline constexpr int64_t mostMicrobatches = 4096;
 
 struct Pipeline {
   int stages = 1, chunksPerStage = 1, microbatches = 1;

@@ -10,6 +10,7 @@
 
 #include "compiler/transforms/exec/FitMemory.h"
 
+#include "compiler/analysis/Bytes.h"
 #include "compiler/analysis/MemoryPeak.h"
 #include "compiler/transforms/exec/Passes.h"
 #include "dialects/exec/Movements.h"
@@ -29,15 +30,6 @@ using shardc::MemoryKind;
 /// As many micro-batches more as are thought of.
 static constexpr int64_t mostTimes = 1024;
 
-/// 12582912 as `12.0 MiB`.
-static std::string textOf(double bytes) {
-  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  for (; bytes >= 1024 && unit < 4; ++unit)
-    bytes /= 1024;
-  return llvm::formatv(unit == 0 ? "{0:f0} {1}" : "{0:f1} {1}", bytes, units[unit]).str();
-}
-
 namespace {
 class Judge {
 public:
@@ -52,8 +44,8 @@ public:
     auto at = limit.getAs<LocationAttr>("at");
     InFlightDiagnostic error = emitError(at ? Location(at) : program.getLoc());
     error << "a rank " << (stage ? "of stage " + std::to_string(stage.getIndex()) + " " : std::string())
-          << "needs " << textOf(need) << ", " << textOf(need - have) << " more than the " << textOf(have)
-          << " of 'hardware.memory'";
+          << "needs " << shardc::bytesText(need) << ", " << shardc::bytesText(need - have)
+          << " more than the " << shardc::bytesText(have) << " of 'hardware.memory'";
     error.attachNote() << "when most is in use: " << kindsText();
     error.attachNote() << helpText();
     return error;
@@ -78,7 +70,7 @@ private:
     llvm::sort(kinds);
     std::string text;
     for (auto &[bytes, name] : kinds)
-      text += (text.empty() ? "" : ", ") + name + " " + textOf(static_cast<double>(-bytes));
+      text += (text.empty() ? "" : ", ") + name + " " + shardc::bytesText(static_cast<double>(-bytes));
     return text;
   }
 
@@ -102,7 +94,7 @@ private:
                                     MemoryKind::Parameters};
       less += of(sharded[stage - 1]) * (1 - 1 / ranks);
       if (const double left = static_cast<double>(peak.arenaBytes) - less; left <= static_cast<double>(most))
-        return llvm::formatv("'zero: {0}' would do, with about {1}", stage, textOf(left)).str();
+        return llvm::formatv("'zero: {0}' would do, with about {1}", stage, shardc::bytesText(left)).str();
     }
     return "";
   }
@@ -118,7 +110,9 @@ private:
       const double left =
           static_cast<double>(peak.arenaBytes) - scales * (1 - 1 / static_cast<double>(times));
       if (sequences % (times * now) == 0 && left <= static_cast<double>(most))
-        return llvm::formatv("'microbatches: {0}' would do, with about {1}", times * now, textOf(left)).str();
+        return llvm::formatv("'microbatches: {0}' would do, with about {1}", times * now,
+                             shardc::bytesText(left))
+            .str();
     }
     return holdsAll
                ? "gpipe keeps what all micro-batches save: 1f1b keeps that of as many as there are stages"

@@ -2,25 +2,12 @@
 
 #include "compiler/transforms/pipe/MemoryBudget.h"
 
+#include "compiler/analysis/Bytes.h"
 #include "compiler/transforms/pipe/Balance.h"
-
-#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace pipes;
 namespace pipeline = shardc::pipeline;
-
-/// More than this no pipeline has.
-static constexpr int64_t mostMicrobatches = 4096;
-
-/// 12582912 as `12.0 MiB`.
-static std::string textOf(double bytes) {
-  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  for (; bytes >= 1024 && unit < 4; ++unit)
-    bytes /= 1024;
-  return llvm::formatv(unit == 0 ? "{0:f0} {1}" : "{0:f1} {1}", bytes, units[unit]).str();
-}
 
 MemoryBudget::MemoryBudget(std::vector<LayerMemory> layers, DictionaryAttr limit,
                            const pipeline::Pipeline &shape, const pipeline::Table &table)
@@ -76,17 +63,19 @@ LogicalResult MemoryBudget::report(InFlightDiagnostic error) const {
   const Best best = bestOf(shape.stages, [&](int part) { return held[part]; });
   const LayerMemory memory = of(best.first, best.last);
   const size_t count = sums.size() - 1;
-  error << "no cut of " << count << " layers into " << shape.stages << " parts fits the " << textOf(bytes)
-        << " of 'hardware.memory': at its best stage " << best.part << " needs " << textOf(best.need)
-        << " or more, " << textOf(best.need - bytes) << " too much";
+  error << "no cut of " << count << " layers into " << shape.stages << " parts fits the "
+        << shardc::bytesText(bytes) << " of 'hardware.memory': at its best stage " << best.part << " needs "
+        << shardc::bytesText(best.need) << " or more, " << shardc::bytesText(best.need - bytes)
+        << " too much";
   if (auto at = limit.getAs<LocationAttr>("at"))
     error.attachNote(Location(at)) << "'hardware.memory' is set here";
   const int layers = best.last - best.first, atOnce = held[best.part];
   error.attachNote() << "of its " << layers << (layers == 1 ? " layer" : " layers") << " weights are "
-                     << textOf(memory.weights) << ", gradients " << textOf(memory.gradients)
-                     << ", optimizer state " << textOf(memory.state) << "; " << atOnce
+                     << shardc::bytesText(memory.weights) << ", gradients "
+                     << shardc::bytesText(memory.gradients) << ", optimizer state "
+                     << shardc::bytesText(memory.state) << "; " << atOnce
                      << (atOnce == 1 ? " micro-batch saves " : " micro-batches save ")
-                     << textOf(atOnce * memory.saved) << " for backward";
+                     << shardc::bytesText(atOnce * memory.saved) << " for backward";
   error.attachNote() << help();
   return error;
 }
@@ -98,7 +87,8 @@ std::string MemoryBudget::help() const {
   auto heldHere = [&](int part) { return held[part]; };
   const int64_t sequences = number("sequences"), now = number("microbatches");
   const bool holdsAll = limit.contains("holds_all");
-  for (int64_t times = 2; times * now <= std::min(sequences, mostMicrobatches) && !holdsAll; ++times)
+  for (int64_t times = 2; times * now <= std::min(sequences, pipeline::mostMicrobatches) && !holdsAll;
+       ++times)
     if (sequences % (times * now) == 0 &&
         bestOf(shape.stages, heldHere, 1 / static_cast<double>(times)).need <= bytes) {
       would.push_back("'microbatches: " + std::to_string(times * now) + "'");
