@@ -57,6 +57,7 @@ std::optional<CompiledJob> shardc::compileJob(const JobOptions &options, Stage l
   CompiledJob compiled{
       std::move(*job), std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED), {}};
   mlir::MLIRContext &context = *compiled.context;
+  context.printOpOnDiagnostic(false); // users have written no op
   context.loadDialect<nn::NnDialect, dist::DistDialect, pipes::PipeDialect, exec::ExecDialect>();
   context.getDiagEngine().registerHandler([](mlir::Diagnostic &diagnostic) {
     printDiagnostic(diagnostic,
