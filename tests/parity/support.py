@@ -1,6 +1,7 @@
 """What the tests of built trainers share: a place to work, the text to learn, shardc's command line."""
 import argparse
 import array
+import filecmp
 import json
 import os
 import pathlib
@@ -73,6 +74,16 @@ class Workplace:
 
     def shard(self, verb, sets=(), trainer=(), options=(), threads=1):
         return self.call(self.command(verb, sets, trainer, options), threads)
+
+
+# What --dump leaves, each in a file of safetensors.
+DUMPED = ["gradients", "m", "v", "weights"]
+
+
+def differing(one, two):
+    """Which of what two runs dumped into these folders are not the same bytes."""
+    return [name for name in DUMPED
+            if not filecmp.cmp(one / f"{name}.safetensors", two / f"{name}.safetensors", shallow=False)]
 
 
 def other_weights(path, number):

@@ -16,7 +16,7 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Failure, Workplace, judged, main, other_weights, parser  # noqa: E402
+from support import Failure, Workplace, differing, judged, main, other_weights, parser  # noqa: E402
 
 MEGATRON = "{heads: tp, mlp: tp, vocab: tp}"
 PLANS = {
@@ -68,7 +68,6 @@ LONG_VOCABULARY = [f"{key}={value}" for key, value in {
     "train.seq_len": 4, "train.global_batch_size": 6, "train.steps": 5}.items()]
 LONG_VOCABULARY_BESIDES = {"qwen3": ["train.seed=18"]}
 LONG_VOCABULARY_STAGES = ["config.num_hidden_layers=3"]
-DUMPED = ["gradients", "m", "v", "weights"]
 
 
 def numbers(plan):
@@ -126,9 +125,8 @@ def start(place, plan, microbatches, name, sizes=()):
 
 
 def same_bytes(one, two):
-    for name in DUMPED:
-        if not filecmp.cmp(one / f"{name}.safetensors", two / f"{name}.safetensors", shallow=False):
-            raise Failure(f"{name} differs between {one} and {two}: two runs of one job")
+    if others := differing(one, two):
+        raise Failure(f"{others} differ between {one} and {two}: two runs of one job")
 
 
 def judge(place, binary, wanted, sizes=(), prefix=""):
