@@ -11,12 +11,24 @@ using nn::printNames;
 #define GET_OP_CLASSES
 #include "dialects/pipe/PipeOps.cpp.inc"
 
+static LogicalResult verifyInStage(Operation *op) {
+  if (stageOf(op))
+    return success();
+  return op->emitOpError() << "stands in no stage: its module has no '" << stageAttrName << "'";
+}
+
+static LogicalResult verifyWhole(Operation *op, nn::NamedTensorType type) {
+  if (!type.getPartial())
+    return success();
+  return op->emitOpError() << "can't move " << nn::toString(type) << ", which is partial";
+}
+
 /// C1 to C3 of both sides.
 static LogicalResult verifyMessage(Operation *op, int64_t other, StringRef side, nn::NamedTensorType type,
                                    ArrayAttr order) {
+  if (failed(verifyInStage(op)))
+    return failure();
   StageAttr stage = stageOf(op);
-  if (!stage)
-    return op->emitOpError() << "stands in no stage: its module has no '" << stageAttrName << "'";
   if (other < 0 || other >= stage.getCount() || other == stage.getIndex()) // C1
     return op->emitOpError() << side << " stage " << other << ", it must be another of the "
                              << stage.getCount();
@@ -25,9 +37,7 @@ static LogicalResult verifyMessage(Operation *op, int64_t other, StringRef side,
   if (names.size() != type.getAxes().size() || distinct.size() != names.size() || // C2
       !llvm::all_of(names, [&](StringAttr name) { return type.has(name); }))
     return op->emitOpError() << "must order the axes of " << nn::toString(type) << ", each once";
-  if (type.getPartial()) // C3
-    return op->emitOpError() << "can't move " << nn::toString(type) << ", which is partial";
-  return success();
+  return verifyWhole(op, type); // C3
 }
 
 LogicalResult SendOp::verify() {
@@ -38,9 +48,27 @@ LogicalResult ReceiveOp::verify() {
   return verifyMessage(*this, getFrom(), "receives from", getType(), getOrder());
 }
 
+LogicalResult KeepOp::verify() {
+  return failed(verifyInStage(*this)) ? failure() : verifyWhole(*this, getType()); // C1, C2
+}
+
+LogicalResult KeepOp::evaluate(nn::EvaluateContext &, ArrayRef<nn::Shard> operands,
+                               SmallVectorImpl<nn::Shard> &results) {
+  results.push_back(operands[0]);
+  return success();
+}
+
+static void nameByLocation(Value result, OpAsmSetValueNameFn setName) {
+  if (StringRef name = nn::nameOf(result.getLoc()); !name.empty())
+    setName(result, name);
+}
+
 void ReceiveOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
-  if (StringRef name = nn::nameOf(getLoc()); !name.empty())
-    setName(getResult(), name);
+  nameByLocation(getResult(), setName);
+}
+
+void KeepOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  nameByLocation(getResult(), setName);
 }
 
 LogicalResult BeginOp::verify() {

@@ -4,6 +4,7 @@
 
 include "dialects/pipe/PipeBase.td"
 include "dialects/nn/NnBase.td"
+include "dialects/nn/NnInterfaces.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -52,6 +53,23 @@ def Pipe_ReceiveOp : Pipe_Op<"receive", [DeclareOpInterfaceMethods<OpAsmOpInterf
   let arguments = (ins I64Attr:$from, I64Attr:$message, StrArrayAttr:$order);
   let results = (outs Nn_Tensor:$result);
   let assemblyFormat = "`from` $from `message` $message `order` custom<Names>($order) attr-dict `:` type($result)";
+}
+
+def Pipe_KeepOp : Pipe_Op<"keep", [Pure, AllTypesMatch<["operand", "result"]>, DeclareOpInterfaceMethods<Nn_EvaluateOpInterface>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "take a tensor of this stage as from another";
+  let description = [{
+    The value is what `receive` would give if this stage had sent it to itself: whole, where its names and its kind
+    say. So what ranks have of a term is summed before it meets another, whichever stage has made it, and a sum over
+    stages has the same bits however the model is cut. Nothing moves: `exec` has no such op.
+
+    Example: `%y = pipe.keep %x {nn.kind = "gradient"} : <f32[vocab=8, embed=4]>`
+
+    C1: it stands in a stage. C2: the operand is not partial.
+  }];
+  let arguments = (ins Nn_Tensor:$operand);
+  let results = (outs Nn_Tensor:$result);
+  let assemblyFormat = "$operand attr-dict `:` type($result)";
 }
 
 def Pipe_BeginOp : Pipe_Op<"begin"> {

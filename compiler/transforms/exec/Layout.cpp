@@ -6,7 +6,8 @@
 //      weight has first what collectives move (it is gathered in one piece), then what is looked up by index
 //      (a row is one piece), then the same list; its gradient and optimizer state follow it. Ops that number
 //      elements (random, dropout, iota) keep the model's order in `exec.order`.
-//      A message between stages has the order of activations (`order`).
+//      A message between stages has the order of activations (`order`). What a stage keeps (pipe.keep) is
+//      what it has: movements have found their places.
 // Not here: strides and local sizes (exec-lower).
 //
 //   [batch@dp, seq@tp, embed], [embed, mlp@tp]  ->  [seq@tp, batch@dp, embed], [mlp@tp, embed]
@@ -163,6 +164,10 @@ private:
 
 struct Layout : exec::impl::LayoutBase<Layout> {
   void runOnOperation() override {
+    getOperation().walk([](pipes::KeepOp keep) {
+      keep.replaceAllUsesWith(keep.getOperand());
+      keep.erase();
+    });
     AxisOrder order(getOperation());
     for (ModuleOp stage : pipes::stagesOf(getOperation()))
       arrange(stage, order);

@@ -48,6 +48,9 @@ private:
   void findPartialGradients();
   mlir::Value gradientOperand(StagePrograms &programs, int chunk, mlir::Value value);
   void takeGradient(StagePrograms &programs, int chunk, mlir::Value operand, mlir::Value result);
+  /// A bundle of these fields, zero where there is none.
+  static mlir::Value packOf(mlir::OpBuilder &builder, mlir::BlockArgument argument,
+                            llvm::MutableArrayRef<mlir::Value> fields);
   mlir::Value wholeGradient(StagePrograms &programs, mlir::BlockArgument gradients);
   void runTail(StagePrograms &programs);
   bool runSumOverStages(StagePrograms &programs, nn::MapOp sum);

@@ -57,6 +57,16 @@ Value StagePrograms::get(int stage, Copy copy, Value value) {
 }
 
 Value StagePrograms::move(Value value, int from, int to, StringRef kind) {
+  auto setKind = [&](Operation *op) {
+    if (!kind.empty())
+      op->setAttr(nn::kindAttrName, StringAttr::get(value.getContext(), kind));
+  };
+  Location loc = nn::locOf(value);
+  if (from == to) {
+    auto keep = builders[to].create<KeepOp>(loc, value.getType(), value);
+    setKind(keep);
+    return keep;
+  }
   auto type = cast<nn::NamedTensorType>(value.getType());
   SmallVector<StringRef> order;
   for (nn::AxisAttr axis : type.getAxes())
@@ -66,14 +76,12 @@ Value StagePrograms::move(Value value, int from, int to, StringRef kind) {
   OpBuilder receiver = builders[to];
   if (tasks[to].now && tasks[to].before)
     receiver.setInsertionPointAfter(tasks[to].before);
-  Location loc = nn::locOf(value);
   auto axes = sender.getStrArrayAttr(order);
   auto none = sender.getI64IntegerAttr(0);
   auto send = sender.create<SendOp>(loc, value, sender.getI64IntegerAttr(to), none, axes);
   auto receive = receiver.create<ReceiveOp>(loc, type, sender.getI64IntegerAttr(from), none, axes);
-  if (!kind.empty())
-    for (Operation *op : {send.getOperation(), receive.getOperation()})
-      op->setAttr(nn::kindAttrName, sender.getStringAttr(kind));
+  setKind(send);
+  setKind(receive);
   unreleased[from].push_back(send);
   messages.push_back({send, receive});
   return receive;

@@ -47,7 +47,7 @@ public:
   llvm::DenseSet<mlir::Operation *> isFree;
   /// What `value` is on a stage: known there, copied there (wiring) or received. Null where nothing gives it.
   mlir::Value get(int stage, Copy copy, mlir::Value value);
-  /// A value of one stage, on another; `kind`: its `nn.kind`, or empty.
+  /// A value of one stage, on another, or kept on its own; `kind`: its `nn.kind`, or empty.
   mlir::Value move(mlir::Value value, int from, int to, llvm::StringRef kind = {});
   /// Gives `op` to a stage; `operand` says what an operand is there.
   mlir::Operation *run(int stage, Copy copy, mlir::Operation *op,

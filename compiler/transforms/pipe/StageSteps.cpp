@@ -1,16 +1,14 @@
-//===- StageSteps.cpp - @step of each stage: tasks, then the update --------===//
+//===- StageSteps.cpp - @step of each stage: the tasks ---------------------===//
 //
 //   each task of the timetable, as time goes    the ops of its pass and chunk, of its micro-batch
-//   gradients of weights                        added up by each chunk that uses them; then by the owner
-//   norm                                        the squares of all stages' gradients, added by one
-//   clipping, update                            each op where its gradients are
+//   gradients of weights                        added up by each chunk that uses them
 //
-// Schedules change when an op runs and where, but no sum: a chunk adds up by micro-batch, chunks are added in
-// the model's order, squares in that of the weights. So all schedules of a plan leave the same bits.
+// Schedules change when an op runs and where, but no sum: a chunk adds up by micro-batch. StageUpdate.cpp
+// writes what is behind the tasks.
+//
+//===----------------------------------------------------------------------===//
 
 #include "compiler/schedule/Timeline.h"
-#include "compiler/transforms/nn/ScalarMath.h"
-#include "compiler/transforms/nn/WriteFunction.h"
 #include "compiler/transforms/pipe/StageEntries.h"
 #include "dialects/nn/Build.h"
 
@@ -160,7 +158,7 @@ static Value zeroOf(OpBuilder &builder, BlockArgument argument, unsigned field) 
                        cast<nn::NamedTensorType>(bundle.getTypes()[field]), 0);
 }
 
-static Value packOf(OpBuilder &builder, BlockArgument argument, MutableArrayRef<Value> fields) {
+Value StageEntries::packOf(OpBuilder &builder, BlockArgument argument, MutableArrayRef<Value> fields) {
   for (auto [number, field] : llvm::enumerate(fields))
     if (!field)
       field = zeroOf(builder, argument, number);
@@ -199,138 +197,4 @@ void StageEntries::takeGradient(StagePrograms &written, int chunk, Value operand
   auto fields = builder.create<nn::UnpackOp>(result.getLoc(), result).getResults();
   for (auto [leaf, value] : llvm::zip(leavesOf(operand, /*throughCalls=*/true), fields))
     gradients[leaf.first][chunk].fields[leaf.second] = value;
-}
-
-/// What all chunks have added up of a bundle, on its owner.
-Value StageEntries::wholeGradient(StagePrograms &written, BlockArgument argument) {
-  const int owner = ownerOf(micro.getArgAttrDict(argument.getArgNumber()));
-  auto &byChunk = gradients[argument];
-  OpBuilder &builder = written.builder(owner);
-  if (byChunk.size() == 1) {
-    auto &[chunk, sum] = *byChunk.begin();
-    if (shape.stageOf(chunk) == owner && sum.isWhole)
-      return sum.whole;
-  }
-  auto bundle = cast<nn::BundleType>(argument.getType());
-  auto fieldsOf = [&](int chunk) {
-    Gradients &sum = byChunk[chunk];
-    if (sum.isWhole && sum.whole)
-      return llvm::to_vector_of<Value>(written.builder(shape.stageOf(chunk))
-                                           .create<nn::UnpackOp>(argument.getLoc(), sum.whole)
-                                           .getResults());
-    sum.fields.resize(bundle.size());
-    return llvm::to_vector(sum.fields);
-  };
-  SmallVector<int> chunks;
-  for (auto &[chunk, sum] : byChunk)
-    chunks.push_back(chunk);
-  llvm::sort(chunks);
-  SmallVector<Value> total(bundle.size());
-  for (int chunk : chunks)
-    for (auto [field, value] : llvm::enumerate(fieldsOf(chunk))) {
-      if (!value)
-        continue;
-      const int stage = shape.stageOf(chunk);
-      Value here = stage == owner ? value : written.move(value, stage, owner, nn::kindGradient);
-      total[field] = total[field] ? nn::buildSum(builder, nn::locOf(value), total[field], here) : here;
-    }
-  return packOf(builder, argument, total);
-}
-
-//===-- the update ---------------------------------------------------------===//
-
-/// Whether a map adds its operands, scalars, and does nothing else.
-static bool isSum(nn::MapOp map) {
-  return map.getNumOperands() > 1 && map.getNumResults() == 1 &&
-         llvm::all_of(map.getOperands(),
-                      [](Value v) { return cast<nn::NamedTensorType>(v.getType()).isScalar(); }) &&
-         llvm::all_of(map.getBody().front().without_terminator(), llvm::IsaPred<arith::AddFOp>);
-}
-
-/// The last stage that has a term adds them all, in their order. Each of the others sends its terms in one
-/// message.
-bool StageEntries::runSumOverStages(StagePrograms &written, nn::MapOp sum) {
-  std::vector<SmallVector<Value>> own(shape.stages);
-  for (Value operand : sum.getOperands())
-    if (int home = written.homeOf(once, operand); home >= 0)
-      own[home].push_back(operand);
-    else
-      return false;
-  int last = shape.stages - 1;
-  while (own[last].empty())
-    --last;
-  for (int stage = 0; stage < last; ++stage)
-    if (own[stage].size() > 1)
-      moveTogether(written, own[stage], stage, last);
-  written.run(last, once, sum);
-  return true;
-}
-
-/// Scalars of one stage go to another as one tensor.
-void StageEntries::moveTogether(StagePrograms &written, ArrayRef<Value> scalars, int from, int to) {
-  auto type = cast<nn::NamedTensorType>(scalars[0].getType());
-  Location loc = nn::locOf(scalars[0]);
-  MLIRContext *context = loc.getContext();
-  const auto count = static_cast<int64_t>(scalars.size());
-  auto terms = StringAttr::get(context, "term");
-  auto all = nn::NamedTensorType::get(type.getElementType(), nn::AxisAttr::get(context, terms, count, {}));
-  SmallVector<Value> there;
-  SmallVector<std::string> names;
-  for (Value scalar : scalars) {
-    there.push_back(written.get(from, once, scalar));
-    names.push_back(nn::nameOf(scalar).str());
-  }
-  Value stacked = written.builder(from).create<nn::StackOp>(nn::named(loc, "squares"), all, there, terms);
-  auto parts = written.builder(to).create<nn::UnstackOp>(nn::namedAll(loc, names),
-                                                         SmallVector<Type>(scalars.size(), type),
-                                                         written.move(stacked, from, to), terms);
-  for (auto [scalar, part] : llvm::zip(scalars, parts.getResults()))
-    written.know(to, once, scalar, part);
-}
-
-/// The stage where an op of the update belongs: of its weights or gradients, or where the last of its
-/// operands is made.
-int StageEntries::homeOf(StagePrograms &written, Value value) {
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return argument.getOwner() == &step.getBody().front() && isa<nn::BundleType>(value.getType())
-               ? ownerOf(step.getArgAttrDict(argument.getArgNumber()))
-               : -1;
-  return written.homeOf(once, value);
-}
-
-void StageEntries::runTail(StagePrograms &written) {
-  Operation *yield = loop.getBody().front().getTerminator();
-  for (auto [index, result] : llvm::enumerate(loop.getResults())) {
-    auto called = cast<OpResult>(yield->getOperand(index)).getResultNumber();
-    // What @micro returns continues an argument: the loop hands it over at the same place.
-    Value carried = loop.getBody().getArgument(index + 1);
-    auto operand = llvm::find(microCall.getOperands(), carried) - microCall.getOperands().begin();
-    BlockArgument argument = micro.getArgument(operand);
-    (void)called;
-    if (kindOfArgument(micro, argument.getArgNumber()) == nn::kindGradient) {
-      const int owner = ownerOf(micro.getArgAttrDict(argument.getArgNumber()));
-      written.map(owner, once, result, wholeGradient(written, argument));
-    } else if (Value sum = sums.lookup(argument)) {
-      auto func = sum.getDefiningOp()->getParentOfType<nn::FuncOp>();
-      for (int stage = 0; stage < shape.stages; ++stage)
-        if (written.func(stage) == func)
-          written.map(stage, once, result, sum);
-    }
-  }
-  bool isAfter = false;
-  for (Operation &op : step.getBody().front().without_terminator()) {
-    if (&op == loop) {
-      isAfter = true;
-      continue;
-    }
-    if (!isAfter || isWiring(&op) || written.isFree.contains(&op))
-      continue;
-    if (auto sum = dyn_cast<nn::MapOp>(op); sum && isSum(sum) && runSumOverStages(written, sum))
-      continue;
-    int bundles = -1, others = 0;
-    for (Value operand : op.getOperands())
-      (isa<nn::BundleType>(operand.getType()) ? bundles : others) =
-          std::max(isa<nn::BundleType>(operand.getType()) ? bundles : others, homeOf(written, operand));
-    written.run(bundles >= 0 ? bundles : others, once, &op);
-  }
 }

@@ -30,8 +30,9 @@
 // The copy's gradient is added, the squares go on to the second stage in one message, what scales gradients comes back.
 // CHECK: pipe.begin update
 // CHECK: %[[OWN:.*]] = nn.unpack %[[G]]
+// CHECK-NEXT: %[[KEPT:.*]] = pipe.keep %[[OWN]] {nn.kind = "gradient"}
 // CHECK-NEXT: %[[THEIRS:.*]] = pipe.receive from 1 message [[#]] order [vocab, embed] {nn.kind = "gradient"}
-// CHECK-NEXT: nn.map (%a = %[[OWN]] : {{.*}}, %b = %[[THEIRS]]
+// CHECK-NEXT: nn.map (%a = %[[KEPT]] : {{.*}}, %b = %[[THEIRS]]
 // CHECK: %[[EMBED:.*]] = nn.call @embed_squared_norm(
 // CHECK: %[[BLOCK:.*]] = nn.call @block_squared_norm(
 // CHECK: %[[SQUARES:.*]] = nn.stack %[[EMBED]], %[[BLOCK]] axis term
@@ -66,6 +67,9 @@
 // CHECK: %[[OWN:.*]] = nn.call @block_squared_norm(
 // CHECK: %[[SQUARES:.*]] = pipe.receive from 0 message [[#]] order [term]
 // CHECK-NEXT: %[[EMBED:.*]], %[[BLOCK:.*]] = nn.unstack %[[SQUARES]] axis term
+// CHECK-NEXT: %[[OWNS:.*]] = nn.stack %[[HEAD]], %[[OWN]] axis term
+// CHECK-NEXT: %[[KEPTS:.*]] = pipe.keep %[[OWNS]]
+// CHECK-NEXT: %[[HEAD:.*]], %[[OWN:.*]] = nn.unstack %[[KEPTS]] axis term
 // CHECK-NEXT: nn.map (%{{[^ ]*}} = %[[EMBED]] : {{[^ ]*}}, %{{[^ ]*}} = %[[HEAD]] : {{[^ ]*}}, %{{[^ ]*}} = %[[BLOCK]] : {{[^ ]*}}, %{{[^ ]*}} = %[[OWN]] :
 // CHECK: nn.call @head_update(
 // CHECK: nn.return {{.*}} : {{.*}}!embed_copy

@@ -115,3 +115,23 @@ nn.func @begin_c1_update() {
   pipe.begin update of microbatch 3 chunk 0
   nn.return
 }
+
+// -----
+
+!X = !nn.tensor<f32[n=3]>
+nn.func @keep_c1(%x: !X) {
+  // expected-error @+1 {{'pipe.keep' op stands in no stage: its module has no 'pipe.stage'}}
+  %y = pipe.keep %x : !X
+  nn.return
+}
+
+// -----
+
+!P = !nn.tensor<f32[n=3], sum@dp>
+module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = []>, pipe.stage = #pipe.stage<1 of 2 over "pp", mesh = [dp = 2, pp = 2]>} {
+nn.func @keep_c2(%x: !P {nn.kind = "gradient"}) {
+  // expected-error @+1 {{'pipe.keep' op can't move f32[n=3], sum@dp, which is partial}}
+  %y = pipe.keep %x : !P
+  nn.return
+}
+}
