@@ -255,8 +255,8 @@ void TablesPrinter::losses(Program &program) {
 std::string TablesPrinter::pipeline() {
   const Programs &programs = shared.programs;
   std::string more;
-  if (programs.chunksPerStage() > 1)
-    more += fmt::format(", .chunksPerStage = {}", programs.chunksPerStage());
+  if (const auto chunks = programs.chunksPerStage(); chunks > 1)
+    more += fmt::format(", .chunksPerStage = {}", chunks);
   if (programs.splitsBackward())
     more += ", .splitsBackward = true";
   return fmt::format("{{.axis = mesh::{}, .messages = {}{}}}", identifier(shared.pipelineAxis.getValue()),

@@ -106,12 +106,13 @@ private:
     at.column += static_cast<int>(offset) + (text.quoted ? 1 : 0);
     if (!at.file || at.line < 1 || text.block)
       return text.at;
+    const std::string &source = at.file->text;
     size_t line = 0;
-    for (int i = 1; i < at.line && line != std::string::npos; ++i)
-      line = at.file->text.find('\n', line) == std::string::npos ? std::string::npos
-                                                                 : at.file->text.find('\n', line) + 1;
-    const size_t place = line == std::string::npos ? line : line + at.column - 1;
-    const bool isThere = place < at.file->text.size() && at.file->text.compare(place, word.size(), word) == 0;
+    for (int i = 1; i < at.line; ++i)
+      if (line = source.find('\n', line); line++ == std::string::npos)
+        return text.at;
+    const size_t place = line + at.column - 1;
+    const bool isThere = place < source.size() && source.compare(place, word.size(), word) == 0;
     return isThere ? at : text.at;
   }
 
@@ -169,9 +170,7 @@ private:
     pipeline.schedule = {"1f1b", degree.keyAt};
     if (schedule)
       decodeKnownName(*schedule);
-    if (pipeline.schedule.value == "interleaved")
-      pipeline.chunksPerStage.value = 2;
-    else if (std::optional<pipeline::Kind> kind = pipeline::kindNamed(pipeline.schedule.value))
+    if (std::optional<pipeline::Kind> kind = pipeline::kindNamed(pipeline.schedule.value))
       pipeline.chunksPerStage.value = pipeline::pipelineFor(*kind, 1, 1).chunksPerStage;
     plan.pipeline = std::move(pipeline);
   }

@@ -27,6 +27,11 @@ namespace exec {
 using namespace mlir;
 using namespace exec;
 
+/// What computes nothing: it names places.
+static bool isPlace(Operation *op) {
+  return isa<BufferOp, AddressOp, InputOp, KeyOp>(op) || isPointer(op);
+}
+
 namespace {
 struct Rehearse : exec::impl::RehearseBase<Rehearse> {
   void runOnOperation() override {
@@ -71,7 +76,7 @@ struct Rehearse : exec::impl::RehearseBase<Rehearse> {
       op->erase();
     };
     for (Operation &op : llvm::make_early_inc_range(block.without_terminator())) {
-      if (isa<BufferOp, AddressOp, InputOp, KeyOp>(op) || isPointer(&op))
+      if (isPlace(&op))
         continue;
       if (auto work = dyn_cast<CostOpInterface>(op)) {
         pause(&op, work.getCost());
@@ -100,7 +105,7 @@ struct Rehearse : exec::impl::RehearseBase<Rehearse> {
     }
     endTask();
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if ((isa<BufferOp, AddressOp, InputOp, KeyOp>(op) || isPointer(&op)) && op.use_empty())
+      if (isPlace(&op) && op.use_empty())
         op.erase();
     return all;
   }

@@ -52,6 +52,7 @@ public:
   FailureOr<Timetable> run() {
     if (failed(readSchedule()) || failed(findLayers()))
       return failure();
+    loadUnits();
     FailureOr<SmallVector<int64_t>> sizes = cut();
     if (failed(sizes))
       return failure();
@@ -100,13 +101,7 @@ private:
   }
 
   LogicalResult readRows(ArrayAttr rows, int stages, int microbatches) {
-    std::vector<std::vector<std::string>> words;
-    for (auto row : rows.getAsRange<StringAttr>()) {
-      SmallVector<StringRef> split;
-      llvm::SplitString(row.getValue(), split);
-      words.emplace_back(split.begin(), split.end());
-    }
-    auto read = pipeline::readTable(words, stages, microbatches);
+    auto read = pipeline::readTable(wordsOf(rows), stages, microbatches);
     if (auto *fault = std::get_if<pipeline::WrittenFault>(&read)) {
       InFlightDiagnostic diagnostic = error() << fault->at.what;
       if (!fault->hint.empty())
@@ -136,7 +131,6 @@ private:
       return cutBefore(names);
     if (auto layers = schedule.getAs<DenseI64ArrayAttr>("layers"))
       return given(layers.asArrayRef());
-    loadUnits();
     return balanceUnits();
   }
 
@@ -247,8 +241,6 @@ private:
 
   /// What each layer costs, the first with all before it, the last with all behind it.
   void loadUnits() {
-    if (!units.empty())
-      return;
     Chunks chunks(micro, SmallVector<int64_t>(paths.size(), 1), plan.shape.splitsBackward);
     shardc::Loads loads;
     for (int unit = 0; unit < static_cast<int>(paths.size()); ++unit) {
@@ -260,7 +252,6 @@ private:
   }
 
   void describeParts(ArrayRef<int64_t> sizes) {
-    loadUnits();
     Chunks chunks(micro, sizes);
     auto unit = units.begin();
     for (auto [chunk, size] : llvm::enumerate(sizes)) {

@@ -18,6 +18,16 @@ using namespace mlir;
 using namespace pipes;
 namespace pipeline = shardc::pipeline;
 
+std::vector<std::vector<std::string>> pipes::wordsOf(ArrayAttr rows) {
+  std::vector<std::vector<std::string>> words;
+  for (auto row : rows.getAsRange<StringAttr>()) {
+    SmallVector<StringRef> split;
+    llvm::SplitString(row.getValue(), split);
+    words.emplace_back(split.begin(), split.end());
+  }
+  return words;
+}
+
 pipeline::Costs Timetable::costs() const {
   pipeline::Costs costs;
   for (const Part &part : parts)
@@ -67,12 +77,7 @@ std::optional<Timetable> Timetable::of(ModuleOp module) {
     return std::nullopt;
   Timetable result{.axis = attribute.getAs<StringAttr>("axis").str(),
                    .schedule = attribute.getAs<StringAttr>("schedule").str()};
-  std::vector<std::vector<std::string>> rows;
-  for (auto row : attribute.getAs<ArrayAttr>("rows").getAsRange<StringAttr>()) {
-    SmallVector<StringRef> words;
-    llvm::SplitString(row.getValue(), words);
-    rows.emplace_back(words.begin(), words.end());
-  }
+  const std::vector<std::vector<std::string>> rows = wordsOf(attribute.getAs<ArrayAttr>("rows"));
   auto read = pipeline::readTable(rows, static_cast<int>(rows.size()),
                                   static_cast<int>(attribute.getAs<IntegerAttr>("microbatches").getInt()));
   auto *written = std::get_if<pipeline::WrittenTable>(&read);

@@ -14,6 +14,9 @@
 
 namespace pipes {
 
+/// `["F0 B0", ...]` as the words of each row.
+std::vector<std::vector<std::string>> wordsOf(mlir::ArrayAttr rows);
+
 /// A chunk of the model.
 struct Part {
   std::vector<std::string> holds; ///< `embed`, layers by their paths, `head`, as data flows
