@@ -14,6 +14,8 @@ using EmitError = llvm::function_ref<mlir::InFlightDiagnostic()>;
 
 /// Names of all axes of tensor operands and results, in order of appearance.
 llvm::SmallVector<mlir::StringAttr> axesOfOperandsAndResults(mlir::Operation *op);
+/// The operands and results that are tensors.
+llvm::SmallVector<mlir::Value> tensorsOf(mlir::Operation *op);
 
 /// `mlp` of `mlp.2`: what an axis is called in the model. A name with a number is the same axis where the
 /// plan has rules of its own for it.

@@ -55,4 +55,17 @@ def Nn_EvaluateOpInterface : OpInterface<"EvaluateOpInterface"> {
   ];
 }
 
+def Nn_CostOpInterface : OpInterface<"CostOpInterface"> {
+  let cppNamespace = "::nn";
+  let description = [{
+    What an op takes that is not another view of its operands: the tensors that it reads or writes, and the
+    floating-point operations at each point of the space that their axes span.
+  }];
+  let methods = [
+    InterfaceMethod<"tensors all of whose elements are read or written; for a table of which rows are, the tensor of these rows",
+      "::llvm::SmallVector<::mlir::Value>", "getTouched", (ins), "", [{ return ::nn::tensorsOf($_op); }]>,
+    InterfaceMethod<"floating-point operations at each point", "double", "getFlopsPerPoint", (ins), "", [{ return 0; }]>,
+  ];
+}
+
 #endif

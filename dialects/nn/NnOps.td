@@ -27,6 +27,10 @@ class Nn_LaidOut<string mnemonic, list<Trait> traits = []>
 }
 defvar Differentiable = DeclareOpInterfaceMethods<Nn_DifferentiableOpInterface>;
 defvar SplitAxes = DeclareOpInterfaceMethods<Nn_LayoutOpInterface, ["getSplitAxes"]>;
+defvar Moves = DeclareOpInterfaceMethods<Nn_CostOpInterface>;
+defvar Computes = DeclareOpInterfaceMethods<Nn_CostOpInterface, ["getFlopsPerPoint"]>;
+defvar MovesRows = DeclareOpInterfaceMethods<Nn_CostOpInterface, ["getTouched"]>;
+defvar ComputesRows = DeclareOpInterfaceMethods<Nn_CostOpInterface, ["getTouched", "getFlopsPerPoint"]>;
 defvar NoHome = DeclareOpInterfaceMethods<Nn_LayoutOpInterface, ["hasNoHome"]>;
 
 //===-- functions ---------------------------------------------------------===//
@@ -146,7 +150,7 @@ def Nn_ChildKeyOp : Nn_Op<"child_key", [Pure]> {
 
 //===-- computations ------------------------------------------------------===//
 
-def Nn_ContractOp : Nn_LaidOut<"contract", [Differentiable]> {
+def Nn_ContractOp : Nn_LaidOut<"contract", [Differentiable, Computes]> {
   let summary = "multiply two tensors and sum over named axes: einsum";
   let description = [{
     `result[kept] = sum over 'over' of lhs * rhs`; the iteration space is the union of the operands' axes.
@@ -165,7 +169,7 @@ def Nn_ContractOp : Nn_LaidOut<"contract", [Differentiable]> {
   }];
 }
 
-def Nn_MapOp : Nn_LaidOut<"map", [Differentiable, IsolatedFromAbove, SingleBlockImplicitTerminator<"YieldOp">,
+def Nn_MapOp : Nn_LaidOut<"map", [Differentiable, Computes, IsolatedFromAbove, SingleBlockImplicitTerminator<"YieldOp">,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "an elementwise function of tensors that broadcast by axis name";
   let description = [{
@@ -194,7 +198,7 @@ def Nn_MapOp : Nn_LaidOut<"map", [Differentiable, IsolatedFromAbove, SingleBlock
       "::llvm::function_ref<::llvm::SmallVector<::mlir::Value>(::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>":$body)>];
 }
 
-def Nn_ReduceOp : Nn_LaidOut<"reduce", [Differentiable]> {
+def Nn_ReduceOp : Nn_LaidOut<"reduce", [Differentiable, Computes]> {
   let summary = "fold axes by sum or maximum";
   let description = [{
     Example: `%s = nn.reduce sum %x over [embed] : !nn.tensor<f32[seq=4, embed=8]> -> !nn.tensor<f32[seq=4]>`
@@ -207,7 +211,7 @@ def Nn_ReduceOp : Nn_LaidOut<"reduce", [Differentiable]> {
   let assemblyFormat = "$kind $operand `over` custom<Names>($over) attr-dict `:` type($operand) `->` type($result)";
 }
 
-def Nn_GatherOp : Nn_LaidOut<"gather", [Differentiable]> {
+def Nn_GatherOp : Nn_LaidOut<"gather", [Differentiable, MovesRows]> {
   let summary = "pick entries of one axis by index";
   let description = [{
     `result[i.., rest..] = table[axis = index[i..], rest..]`; axes that table and index share run together. An
@@ -223,7 +227,7 @@ def Nn_GatherOp : Nn_LaidOut<"gather", [Differentiable]> {
   let assemblyFormat = "$table `[` $index `]` `axis` custom<Name>($axis) attr-dict `:` type($table) `,` type($index) `->` type($result)";
 }
 
-def Nn_ScatterAddOp : Nn_LaidOut<"scatter_add", [SplitAxes, Differentiable]> {
+def Nn_ScatterAddOp : Nn_LaidOut<"scatter_add", [SplitAxes, Differentiable, ComputesRows]> {
   let summary = "add entries into one axis by index: the gradient of gather";
   let description = [{
     `result[axis = index[i..], rest..] += updates[i.., rest..]`, from zero. Over placed axes that are folded the
@@ -244,7 +248,7 @@ def Nn_ScatterAddOp : Nn_LaidOut<"scatter_add", [SplitAxes, Differentiable]> {
 defvar AttentionArguments = (ins Nn_Tensor:$query, Nn_Tensor:$key, Nn_Tensor:$value);
 class Nn_Attention<string mnemonic, list<Trait> traits> : Nn_LaidOut<mnemonic, !listconcat([SplitAxes], traits)>;
 
-def Nn_AttentionOp : Nn_Attention<"attention", [Differentiable]> {
+def Nn_AttentionOp : Nn_Attention<"attention", [Differentiable, Computes]> {
   let summary = "softmax(scale * query . key) . value, with causal mask, window, cap and dropout";
   let description = [{
     The query has `query_axis` (say `seq`), key and value have `key_axis` (`key_seq`); `over` is folded between
@@ -278,7 +282,7 @@ def Nn_AttentionOp : Nn_Attention<"attention", [Differentiable]> {
   }];
 }
 
-def Nn_AttentionBackwardOp : Nn_Attention<"attention_backward", []> {
+def Nn_AttentionBackwardOp : Nn_Attention<"attention_backward", [Computes]> {
   let summary = "gradients of attention with respect to query, key and value";
   let description = [{
     Recomputes the scores of a row from `lse`; needs the forward's result and its gradient. `d_key` and `d_value`
@@ -294,7 +298,7 @@ def Nn_AttentionBackwardOp : Nn_Attention<"attention_backward", []> {
   }];
 }
 
-def Nn_RopeOp : Nn_LaidOut<"rope", [SplitAxes, Differentiable]> {
+def Nn_RopeOp : Nn_LaidOut<"rope", [SplitAxes, Differentiable, Computes]> {
   let summary = "rotary position embedding along one axis";
   let description = [{
     Rotates pairs of `over`: element i with i + n/2, or 2i with 2i + 1 when `interleaved`. `scaling` is Hugging
@@ -364,7 +368,7 @@ def Nn_SliceOp : Nn_Mover<"slice", [SplitAxes]> {
   let results = (outs Variadic<Nn_Tensor>:$results);
   let assemblyFormat = "$operand `[` custom<Name>($axis) `->` custom<BareNames>($parts) `]` attr-dict `:` type($operand) `->` type($results)";
 }
-def Nn_ConcatOp : Nn_Mover<"concat", [SplitAxes]> {
+def Nn_ConcatOp : Nn_Mover<"concat", [SplitAxes, Moves]> {
   let summary = "join consecutive named parts into one axis: the inverse of slice";
   let description = "C1: each operand has one part; sizes add up. C2: the other axes are the same. C3: not placed there. C4: all operands are partial alike.";
   let arguments = (ins Variadic<Nn_Tensor>:$operands, StrArrayAttr:$parts, StrAttr:$axis);
@@ -382,7 +386,7 @@ def Nn_UnstackOp : Nn_Mover<"unstack", [SplitAxes]> {
   let results = (outs Variadic<Nn_Tensor>:$results);
   let assemblyFormat = "$operand `axis` custom<Name>($axis) attr-dict `:` type($operand) `->` type($results)";
 }
-def Nn_StackOp : Nn_Mover<"stack", [SplitAxes]> {
+def Nn_StackOp : Nn_Mover<"stack", [SplitAxes, Moves]> {
   let summary = "a new axis with one index for each operand: the inverse of unstack";
   let description = "C1: the axis is as long as there are operands. C2: their axes are the result's without it. C3: it is not placed. C4: all operands are partial alike.";
   let arguments = (ins Variadic<Nn_Tensor>:$operands, StrAttr:$axis);
@@ -399,7 +403,7 @@ def Nn_DetachOp : Nn_Mover<"detach"> {
 
 //===-- sources: values that come from nowhere in the program -------------===//
 
-def Nn_InputOp : Nn_LaidOut<"input", [NoHome]> {
+def Nn_InputOp : Nn_LaidOut<"input", [NoHome, Moves]> {
   let summary = "read a batch of the data, by global sample number";
   let description = "Example: `%t = nn.input \"tokens\" from %first : (S) -> !nn.tensor<i32[batch=8, seq=16]>`. C1: `first` is an i64 scalar. C2: the result has a `batch` axis.";
   let arguments = (ins StrAttr:$name, Nn_Tensor:$first_sample);
@@ -413,14 +417,14 @@ def Nn_IotaOp : Nn_LaidOut<"iota", [NoHome]> {
   let results = (outs Nn_Tensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
-def Nn_RandomOp : Nn_LaidOut<"random", [NoHome]> {
+def Nn_RandomOp : Nn_LaidOut<"random", [NoHome, Moves]> {
   let summary = "normal random numbers of mean 0, a function of key, site and global indices: initial weights";
   let description = "Example: `%w = nn.random %key {std = 0.02 : f64, site = 3 : i32} : !nn.tensor<f32[embed=8]>`. C1: the element type is a float. Values are rounded to f32.";
   let arguments = (ins Nn_Key:$key, F64Attr:$std, I32Attr:$site);
   let results = (outs Nn_Tensor:$result);
   let assemblyFormat = "$key attr-dict `:` type($result)";
 }
-def Nn_DropoutOp : Nn_LaidOut<"dropout", [Differentiable]> {
+def Nn_DropoutOp : Nn_LaidOut<"dropout", [Differentiable, Computes]> {
   let summary = "zero elements with probability p and scale the others by 1 / (1 - p)";
   let description = [{
     The mask is a function of key, site and global indices, so that it is the same under every placement and in
