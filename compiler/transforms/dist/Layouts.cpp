@@ -188,8 +188,7 @@ bool FunctionLayouts::carryScalars(nn::LayoutOpInterface op) {
       llvm::append_range(mesh, partial.getMesh());
     }
   }
-  return isa<nn::MapOp>(op) &&
-         inferOn(op, nn::Placement(), nn::makePartial(op->getContext(), nn::ReductionKind::sum, mesh),
+  return inferOn(op, nn::Placement(), nn::makePartial(op->getContext(), nn::ReductionKind::sum, mesh),
                  nullptr);
 }
 

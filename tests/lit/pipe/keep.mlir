@@ -1,6 +1,6 @@
 // RUN: shardc-opt --dist-place --dist-simplify --dist-lower-reshard --dist-verify %s | FileCheck %s
 // RUN: shardc-opt --dist-place --dist-simplify --dist-lower-reshard --exec-layout %s | FileCheck %s --check-prefix=EXEC
-// RUN: sed -e '/= pipe.keep/d' -e 's/%\([ab]\)1/%\1/g' %s | shardc-opt --dist-place --dist-simplify --dist-lower-reshard --dist-verify | FileCheck %s --check-prefix=MERGED
+// RUN: sed -e '/%[ab]1 = pipe.keep/d' -e 's/%\([ab]\)1/%\1/g' %s | shardc-opt --dist-place --dist-simplify --dist-lower-reshard --dist-verify | FileCheck %s --check-prefix=MERGED
 
 // What a stage keeps is summed over ranks before it is added; without, ranks add first.
 module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [[batch@dp]]>,
@@ -29,5 +29,20 @@ module attributes {dist.plan = #dist.plan<mesh = [dp = 2], rules = [[batch@dp]]>
       nn.yield %0 : f32
     }
     nn.return %sum : !nn.tensor<f32[]>
+  }
+
+  // What is whole is masked, so that one reduction serves all.
+  // CHECK-LABEL: nn.func @together
+  // MERGED-LABEL: nn.func @together
+  // CHECK-DAG: %[[A:.*]] = nn.reduce sum
+  // CHECK-DAG: %[[B:.*]] = dist.mask %b over [dp]
+  // CHECK: %[[S:.*]] = nn.stack %[[A]], %[[B]] axis term
+  // CHECK-NEXT: %[[R:.*]] = dist.all_reduce sum %[[S]] over [dp]
+  // CHECK-NEXT: pipe.keep %[[R]]
+  nn.func @together(%x: !nn.tensor<f32[batch=4]>, %b: !nn.tensor<f32[]>) -> !nn.tensor<f32[term=2]> {
+    %a = nn.reduce sum %x over [batch] : <f32[batch=4]> -> <f32[]>
+    %s = nn.stack %a, %b axis term : !nn.tensor<f32[]>, !nn.tensor<f32[]> -> <f32[term=2]>
+    %kept = pipe.keep %s : <f32[term=2]>
+    nn.return %kept : !nn.tensor<f32[term=2]>
   }
 }
