@@ -4,9 +4,8 @@
 //   norm                      the squares of all stages' gradients, added by one
 //   clipping, update          each op where its gradients are
 //
-// Chunks are added in the model's order, squares in that of the weights. Both are added by functions, at
-// whose edges each term is whole, be it another stage's or this one's: what ranks have of a term is summed
-// before it meets another. So all schedules of a plan leave the same bits.
+// Chunks are added in the model's order, squares in that of the weights, each whole: received from another
+// stage, or kept as if it were. So all schedules of a plan leave the same bits.
 //
 //===----------------------------------------------------------------------===//
 
