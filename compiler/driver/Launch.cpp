@@ -5,12 +5,15 @@
 //                    stderr: ranks' own lines pass; mpirun's banners are kept back
 //
 // A rank that dies takes the others with it: mpirun notices within a fraction of a second, ranks that wait
-// for the dead one notice by themselves, and whoever is left after `patience` is killed.
+// for the dead one notice by themselves, and whoever is left after `patience` is killed. So is an mpirun that
+// does not end after its ranks have: of some 30 that had a stopped rank to kill one hangs in PMIx, on its way
+// out.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/driver/Launch.h"
 
+#include "runtime/observe/Life.h"
 #include "runtime/observe/StatusPage.h"
 
 #include "fmt/format.h"
@@ -39,7 +42,7 @@ void noteSignal(int signal) {
 }
 
 bool isAlive(int pid) {
-  return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+  return pid > 0 && rt::lifeOf(pid) != rt::Life::gone;
 }
 
 /// The status pages of one launch, in a directory that goes with it.
@@ -150,10 +153,17 @@ int start(const std::vector<std::string> &words, int &errorPipe) {
   return pid;
 }
 
-/// The rank that died without a word: its page says it runs, its process is gone.
+/// Whether there is no such process, not even a dead one that its parent has not noticed.
+bool isNoticed(int pid) {
+  return kill(pid, 0) != 0 && errno != EPERM;
+}
+
+/// The rank that died without a word: its page says it runs, its process is gone. mpirun notices the first
+/// death, then kills the others: whose end it has not noticed yet is not the cause.
 const rt::RankStatus *silentlyDead(const std::vector<rt::RankStatus> &ranks) {
   for (const rt::RankStatus &rank : ranks)
-    if ((rank.state == rt::RankState::running || rank.state == rt::RankState::starting) && !isAlive(rank.pid))
+    if ((rank.state == rt::RankState::running || rank.state == rt::RankState::starting) &&
+        isNoticed(rank.pid))
       return &rank;
   return nullptr;
 }
@@ -169,6 +179,13 @@ std::string signalText(int signal) {
     return "died";
   const char *name = strsignal(signal);
   return fmt::format("was ended by signal {} ({})", signal, name ? name : "unknown");
+}
+
+/// Every rank has done all that it was to do.
+bool allFinished(const std::vector<rt::RankStatus> &ranks, int64_t count) {
+  return static_cast<int64_t>(ranks.size()) == count &&
+         std::ranges::all_of(
+             ranks, [](const rt::RankStatus &rank) { return rank.state == rt::RankState::finished; });
 }
 
 void killRanks(const std::vector<rt::RankStatus> &ranks) {
@@ -236,7 +253,8 @@ int shardc::launch(const LaunchOptions &options) {
     fmt::print(stderr, "shardc: stopped by signal {} ({})\n", int(signalled), strsignal(signalled));
     return 128 + signalled;
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+  const bool hung = WIFSIGNALED(status) && deadline; // mpirun, after its ranks had ended
+  if (hung ? allFinished(ranks, options.ranks) : WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return 0;
   const bool named = errors.deadRank >= 0 && errors.deadRank < static_cast<int>(ranks.size());
   if (named) // by mpirun: the first that a signal ended
@@ -251,7 +269,9 @@ int shardc::launch(const LaunchOptions &options) {
     fmt::print(stderr, "shardc: error: rank {} {} {}; the other ranks were stopped\n", dead->rank,
                signalText(errors.deadSignal), rt::describe(*dead));
   else
-    fmt::print(stderr, "{}shardc: error: the trainer ended with code {}\n", errors.banner,
-               WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    fmt::print(stderr, "{}shardc: error: the trainer ended with {}\n", errors.banner,
+               hung                ? "an error, and mpirun did not end"
+               : WIFEXITED(status) ? fmt::format("code {}", WEXITSTATUS(status))
+                                   : fmt::format("code {}", 128 + WTERMSIG(status)));
   return 1;
 }

@@ -2,6 +2,7 @@
 #include "runtime/comm/Node.h"
 #include "runtime/comm/SharedMemory.h"
 #include "runtime/core/Error.h"
+#include "runtime/observe/Life.h"
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -19,25 +20,6 @@ constexpr auto checkEvery = std::chrono::milliseconds(200);
 constexpr auto launchersTime = std::chrono::milliseconds(500);
 constexpr auto claimantsTime = std::chrono::seconds(1);
 constexpr auto stoppedTooLong = std::chrono::seconds(1); // on Ctrl-Z all ranks stop together
-
-enum class Life { running, stopped, gone };
-
-/// The state of a process of this machine, from /proc/PID/stat: "pid (name) S ...".
-Life lifeOf(int pid) {
-  char path[32], text[256];
-  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  std::FILE *file = std::fopen(path, "r");
-  if (!file)
-    return Life::gone;
-  std::size_t n = std::fread(text, 1, sizeof text - 1, file);
-  std::fclose(file);
-  text[n] = 0;
-  const char *name = std::strrchr(text, ')');
-  char state = name && name[1] ? name[2] : 'X';
-  if (state == 'Z' || state == 'X')
-    return Life::gone;
-  return state == 'T' ? Life::stopped : Life::running;
-}
 
 std::string gibibytes(double bytes) {
   char text[32];

@@ -147,7 +147,33 @@ def launches(errors):
                    environment={"PATH": str(tools)})
 
 
+# Starts the trainer as mpirun would one rank, and takes no note of its end.
+HUNG_MPIRUN = """#!/usr/bin/env python3
+import subprocess, sys, time
+subprocess.Popen(sys.argv[sys.argv.index("-n") + 2:])
+time.sleep(600)
+"""
+
+
+def hung_launcher(place):
+    """mpirun, it happens, hangs when its ranks have ended: what they have done counts, and shardc ends."""
+    place.shard("run", trainer=["--steps", 1, "--quiet"])  # builds it
+    tools = place.dir / "hung"
+    tools.mkdir()
+    (tools / "mpirun").write_text(HUNG_MPIRUN)
+    (tools / "mpirun").chmod(0o755)
+    for data, code in [("text.txt", 0), ("none.txt", 1)]:
+        began = time.monotonic()
+        done = subprocess.run(place.command("run", trainer=["--quiet", "--steps", 1, "--data", data]), cwd=place.dir, text=True,
+                              env=dict(place.environment, PATH=f"{tools}:{os.environ['PATH']}"), capture_output=True, timeout=60)
+        seconds = time.monotonic() - began
+        if done.returncode != code or seconds > 8 or (code == 0) != (done.stderr == ""):
+            raise Failure(f"hung mpirun, --data {data}: code {done.returncode} after {seconds:.1f} s, stderr\n{done.stderr}")
+        print(f"hung mpirun, --data {data}: code {code} after {seconds:.1f} s")
+
+
 def test(arguments):
+    hung_launcher(Workplace(arguments.shardc, arguments.work, "hung-launcher", "tiny-gpt2.yaml"))
     place = Workplace(arguments.shardc, arguments.work, "errors", "tiny-faults.yaml")
     place.shard("run", trainer=["--steps", 1, "--quiet"])  # builds it
     errors = Errors(place)

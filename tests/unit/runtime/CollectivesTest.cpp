@@ -16,6 +16,9 @@ struct Case {
   const char *mesh;
   int ranksPerNode; // of the path across nodes; 2: some groups on one node, others across
 };
+void PrintTo(const Case &world, std::ostream *out) {
+  *out << world.mesh;
+}
 
 class CollectivesTest : public testing::TestWithParam<Case> {
 protected:

@@ -18,6 +18,9 @@ struct Case {
   const char *mesh, *axis;
   int ranksPerNode; // of the way across nodes; more than 1: some messages stay on one node
 };
+void PrintTo(const Case &world, std::ostream *out) {
+  *out << world.mesh << " along axis " << world.axis;
+}
 
 class MessagesTest : public testing::TestWithParam<Case> {
 protected:
