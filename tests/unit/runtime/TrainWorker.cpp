@@ -189,6 +189,8 @@ void step(Context &context) {
     usleep(1000 * std::atoi(wait));
   if (stages > 1)
     context.begin({Pass::forward, 0, context.coordinate(pp), 3e6});
+  if (const char *late = std::getenv("LATE_MS"); late && stages > 1 && context.coordinate(pp) > 0)
+    usleep(1000 * std::atoi(late));
   if (std::getenv("REHEARSE"))
     context.pause(3e6);
   if (stages > 1)
