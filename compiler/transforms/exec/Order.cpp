@@ -21,21 +21,11 @@ namespace exec {
 using namespace exec;
 
 namespace {
-/// The first op of the block that uses a result of `op`, itself or in a region.
-Operation *firstUser(Operation *op) {
-  Operation *first = nullptr;
-  for (Operation *user : op->getUsers()) {
-    Operation *here = op->getBlock()->findAncestorOpInBlock(*user);
-    if (!first || here->isBeforeInBlock(first))
-      first = here;
-  }
-  return first;
-}
-
 struct Order : exec::impl::OrderBase<Order> {
   void runOnOperation() override {
     SmallVector<Operation *> pointers;
     getOperation().walk([&](Operation *op) {
+      positions[op] = positions.size();
       if (isPointer(op))
         pointers.push_back(op);
     });
@@ -44,8 +34,52 @@ struct Order : exec::impl::OrderBase<Order> {
       if (op->use_empty())
         op->erase();
       else if (!isa<AddressOp>(op)) // globals are named at the top of an entry
-        op->moveBefore(firstUser(op));
+        moveBefore(op, firstUser(op));
     }
+    positions.clear();
+    moved.clear();
   }
+
+  void moveBefore(Operation *pointer, Operation *user) {
+    pointer->moveBefore(user);
+    moved[pointer] = {user, moved.size()};
+  }
+
+  /// The first op of the block that uses a result of `op`, itself or in a region.
+  Operation *firstUser(Operation *op) {
+    Operation *first = nullptr;
+    for (Operation *user : op->getUsers()) {
+      Operation *here = op->getBlock()->findAncestorOpInBlock(*user);
+      if (!first || (here != first && isBefore(here, first)))
+        first = here;
+    }
+    return first;
+  }
+
+  /// The op that stays, what was put before it, what was put before that, down to `op`.
+  SmallVector<Operation *> pathTo(Operation *op) {
+    SmallVector<Operation *> path = {op};
+    for (auto at = moved.find(op); at != moved.end(); at = moved.find(path.back()))
+      path.push_back(at->second.user);
+    return SmallVector<Operation *>(llvm::reverse(path));
+  }
+
+  /// Of two ops of one block. (MLIR numbers a block again when many ops were moved to one place.)
+  bool isBefore(Operation *a, Operation *b) {
+    const SmallVector<Operation *> first = pathTo(a), second = pathTo(b);
+    if (first[0] != second[0])
+      return positions[first[0]] < positions[second[0]];
+    auto [x, y] = std::mismatch(first.begin(), first.end(), second.begin(), second.end());
+    if (x == first.end() || y == second.end()) // one was put before the other
+      return y == second.end();
+    return moved[*x].turn < moved[*y].turn; // before the same op, one behind the other
+  }
+
+  struct Place {
+    Operation *user;
+    size_t turn;
+  };
+  llvm::DenseMap<Operation *, size_t> positions; // as the program came
+  llvm::DenseMap<Operation *, Place> moved;      // where pointers were put
 };
 } // namespace
