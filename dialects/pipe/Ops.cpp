@@ -79,17 +79,26 @@ LogicalResult BeginOp::verify() {
   return success();
 }
 
+/// The first of a block looks at all, in one walk.
 LogicalResult SentOp::verify() {
-  int sends = 0;
-  for (Operation &op : *(*this)->getBlock()) {
+  Block &block = *(*this)->getBlock();
+  if (*block.getOps<SentOp>().begin() != *this)
+    return success();
+  llvm::DenseMap<std::pair<int64_t, int64_t>, int> sends; // so far, by receiver and number
+  llvm::DenseSet<std::pair<int64_t, int64_t>> awaited;
+  for (Operation &op : block) {
     if (auto send = dyn_cast<SendOp>(op))
-      sends += send.getTo() == getTo() && send.getMessage() == getMessage() && op.isBeforeInBlock(*this);
-    if (auto sent = dyn_cast<SentOp>(op); sent && sent != *this)
-      if (sent.getTo() == getTo() && sent.getMessage() == getMessage())
-        return emitOpError() << "waits for message " << getMessage() << " to stage " << getTo() << " twice";
+      ++sends[{send.getTo(), send.getMessage()}];
+    auto sent = dyn_cast<SentOp>(op);
+    if (!sent)
+      continue;
+    const std::pair<int64_t, int64_t> message(sent.getTo(), sent.getMessage());
+    if (!awaited.insert(message).second)
+      return sent.emitOpError() << "waits for message " << message.second << " to stage " << message.first
+                                << " twice";
+    if (sends[message] != 1)
+      return sent.emitOpError() << "waits for message " << message.second << " to stage " << message.first
+                                << ", which " << sends[message] << " ops before it send";
   }
-  if (sends != 1)
-    return emitOpError() << "waits for message " << getMessage() << " to stage " << getTo() << ", which "
-                         << sends << " ops before it send";
   return success();
 }

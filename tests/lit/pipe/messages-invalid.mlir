@@ -69,8 +69,8 @@ nn.func @sent_of_nothing(%x: !X) {
 module attributes {pipe.stage = #pipe.stage<1 of 2 over "pp", mesh = [pp = 2]>} {
 nn.func @sent_twice(%x: !X) {
   pipe.send %x to 0 message 0 order [batch, n] : !X
-  // expected-error @+1 {{'pipe.sent' op waits for message 0 to stage 0 twice}}
   pipe.sent to 0 message 0
+  // expected-error @+1 {{'pipe.sent' op waits for message 0 to stage 0 twice}}
   pipe.sent to 0 message 0
   nn.return
 }
