@@ -126,7 +126,7 @@ Data Training::stateAmong(Stage &stage, StringRef entry, const Data &results,
   FuncOp returning = stage.function(entry), step = stage.function("step");
   llvm::DenseMap<Attribute, unsigned> numbers;
   for (unsigned i = 0; i < returning.getNumResults(); ++i) {
-    DictionaryAttr attributes = returning.getResAttrs() ? returning.getResultAttrDict(i) : DictionaryAttr();
+    DictionaryAttr attributes = returning.getResultAttrDict(i);
     if (attributes && attributes.get(kindAttrName))
       numbers[attributes] = i;
     else

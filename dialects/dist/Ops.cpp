@@ -235,8 +235,7 @@ LogicalResult ReshardOp::verify() {
 
 #define NAMED_AFTER_LOCATION(Op)                                                                             \
   void Op::getAsmResultNames(OpAsmSetValueNameFn setName) {                                                  \
-    if (StringRef name = nn::nameOf(getLoc()); !name.empty())                                                \
-      setName(getResult(), name);                                                                            \
+    nn::nameAfterLocation(getResult(), setName);                                                             \
   }
 NAMED_AFTER_LOCATION(ReshardOp)
 NAMED_AFTER_LOCATION(AllReduceOp)

@@ -2,18 +2,14 @@
 
 #include "dialects/exec/Exec.h"
 #include "dialects/exec/Syntax.h"
+#include "dialects/nn/Syntax.h"
 
 using namespace mlir;
 using namespace exec;
 
-static void nameAfterLocation(Value value, OpAsmSetValueNameFn setName) {
-  if (StringRef name = nameOf(value.getLoc()); !name.empty())
-    setName(value, name);
-}
-
 static void nameArguments(Region &region, OpAsmSetValueNameFn setName) {
   for (BlockArgument argument : region.getArguments())
-    nameAfterLocation(argument, setName);
+    nn::nameAfterLocation(argument, setName);
 }
 
 static Location namedHere(OpAsmParser &parser, const OpAsmParser::Argument &argument) {
@@ -174,7 +170,7 @@ void FieldOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
 
 #define NAMED_AFTER_LOCATION(Op)                                                                             \
   void Op::getAsmResultNames(OpAsmSetValueNameFn setName) {                                                  \
-    nameAfterLocation((*this)->getResult(0), setName);                                                       \
+    nn::nameAfterLocation((*this)->getResult(0), setName);                                                   \
   }
 NAMED_AFTER_LOCATION(BufferOp)
 NAMED_AFTER_LOCATION(ViewOp)

@@ -11,14 +11,6 @@
 using namespace mlir;
 using namespace nn;
 
-SmallVector<Value> nn::tensorsOf(Operation *op) {
-  SmallVector<Value> tensors;
-  for (ValueRange values : {ValueRange(op->getOperands()), ValueRange(op->getResults())})
-    llvm::copy_if(values, std::back_inserter(tensors),
-                  [](Value value) { return isa<NamedTensorType>(value.getType()); });
-  return tensors;
-}
-
 double ContractOp::getFlopsPerPoint() {
   return 2;
 }

@@ -1,6 +1,7 @@
 //===- FuncOps.cpp - functions, calls, loops, bundles and keys ------------===//
 
 #include "dialects/nn/Nn.h"
+#include "dialects/nn/Syntax.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
@@ -68,11 +69,6 @@ LogicalResult FuncOp::verify() {
   if (entry.getArgumentTypes() != TypeRange(getArgumentTypes()))
     return emitOpError() << "entry block arguments differ from the function's type";
   return success();
-}
-
-static void nameAfterLocation(Value value, OpAsmSetValueNameFn setName) {
-  if (StringRef name = nameOf(value.getLoc()); !name.empty())
-    setName(value, name);
 }
 
 void FuncOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {

@@ -43,15 +43,19 @@ std::string nn::toString(NamedTensorType type) {
   return text;
 }
 
+SmallVector<Value> nn::tensorsOf(Operation *op) {
+  SmallVector<Value> tensors;
+  for (ValueRange values : {ValueRange(op->getOperands()), ValueRange(op->getResults())})
+    llvm::copy_if(values, std::back_inserter(tensors),
+                  [](Value value) { return isa<NamedTensorType>(value.getType()); });
+  return tensors;
+}
+
 SmallVector<StringAttr> nn::axesOfOperandsAndResults(Operation *op) {
   llvm::SmallSetVector<StringAttr, 8> names;
-  auto add = [&](Type type) {
-    if (auto tensor = dyn_cast<NamedTensorType>(type))
-      for (AxisAttr axis : tensor.getAxes())
-        names.insert(axis.getName());
-  };
-  llvm::for_each(op->getOperandTypes(), add);
-  llvm::for_each(op->getResultTypes(), add);
+  for (Value tensor : tensorsOf(op))
+    for (AxisAttr axis : cast<NamedTensorType>(tensor.getType()).getAxes())
+      names.insert(axis.getName());
   return names.takeVector();
 }
 

@@ -2,6 +2,8 @@
 
 #include "dialects/nn/Syntax.h"
 
+#include "dialects/nn/Nn.h"
+
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -48,4 +50,9 @@ void nn::printNames(AsmPrinter &printer, Operation *op, ArrayAttr names) {
   printer << "[";
   printBareNames(printer, op, names);
   printer << "]";
+}
+
+void nn::nameAfterLocation(Value value, OpAsmSetValueNameFn setName) {
+  if (StringRef name = nameOf(value.getLoc()); !name.empty())
+    setName(value, name);
 }

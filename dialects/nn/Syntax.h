@@ -1,6 +1,7 @@
 //===- Syntax.h - names and lists of names, in all dialects ---------------===//
 //
-// Ops name them in their assembly format: `custom<Name>`, `custom<Names>`, `custom<BareNames>`.
+// Ops name them in their assembly format: `custom<Name>`, `custom<Names>`, `custom<BareNames>`. And what
+// values are called.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -20,5 +21,8 @@ void printBareNames(mlir::AsmPrinter &printer, mlir::Operation *op, mlir::ArrayA
 /// `[kv_heads, group]`, possibly empty.
 mlir::ParseResult parseNames(mlir::AsmParser &parser, mlir::ArrayAttr &names);
 void printNames(mlir::AsmPrinter &printer, mlir::Operation *op, mlir::ArrayAttr names);
+
+/// A value is called in dumps as its location is, if that has a name.
+void nameAfterLocation(mlir::Value value, mlir::OpAsmSetValueNameFn setName);
 
 } // namespace nn

@@ -58,17 +58,12 @@ LogicalResult KeepOp::evaluate(nn::EvaluateContext &, ArrayRef<nn::Shard> operan
   return success();
 }
 
-static void nameByLocation(Value result, OpAsmSetValueNameFn setName) {
-  if (StringRef name = nn::nameOf(result.getLoc()); !name.empty())
-    setName(result, name);
-}
-
 void ReceiveOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
-  nameByLocation(getResult(), setName);
+  nn::nameAfterLocation(getResult(), setName);
 }
 
 void KeepOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
-  nameByLocation(getResult(), setName);
+  nn::nameAfterLocation(getResult(), setName);
 }
 
 LogicalResult BeginOp::verify() {

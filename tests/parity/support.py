@@ -76,6 +76,8 @@ class Workplace:
         return self.call(self.command(verb, sets, trainer, options), threads)
 
 
+# Rules of tensor parallelism (Shoeybi et al. 2019).
+MEGATRON = "{heads: tp, mlp: tp, vocab: tp}"
 # What --dump leaves, each in a file of safetensors.
 DUMPED = ["gradients", "m", "v", "weights"]
 

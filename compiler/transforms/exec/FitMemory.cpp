@@ -25,6 +25,7 @@ namespace exec {
 
 using namespace mlir;
 using namespace exec;
+using shardc::bytesText;
 using shardc::MemoryKind;
 
 /// As many micro-batches more as are thought of.
@@ -44,8 +45,8 @@ public:
     auto at = limit.getAs<LocationAttr>("at");
     InFlightDiagnostic error = emitError(at ? Location(at) : program.getLoc());
     error << "a rank " << (stage ? "of stage " + std::to_string(stage.getIndex()) + " " : std::string())
-          << "needs " << shardc::bytesText(need) << ", " << shardc::bytesText(need - have)
-          << " more than the " << shardc::bytesText(have) << " of 'hardware.memory'";
+          << "needs " << bytesText(need) << ", " << bytesText(need - have) << " more than the "
+          << bytesText(have) << " of 'hardware.memory'";
     error.attachNote() << "when most is in use: " << kindsText();
     error.attachNote() << helpText();
     return error;
@@ -70,7 +71,7 @@ private:
     llvm::sort(kinds);
     std::string text;
     for (auto &[bytes, name] : kinds)
-      text += (text.empty() ? "" : ", ") + name + " " + shardc::bytesText(static_cast<double>(-bytes));
+      text += (text.empty() ? "" : ", ") + name + " " + bytesText(static_cast<double>(-bytes));
     return text;
   }
 
@@ -94,7 +95,7 @@ private:
                                     MemoryKind::Parameters};
       less += of(sharded[stage - 1]) * (1 - 1 / ranks);
       if (const double left = static_cast<double>(peak.arenaBytes) - less; left <= static_cast<double>(most))
-        return llvm::formatv("'zero: {0}' would do, with about {1}", stage, shardc::bytesText(left)).str();
+        return llvm::formatv("'zero: {0}' would do, with about {1}", stage, bytesText(left)).str();
     }
     return "";
   }
@@ -110,8 +111,7 @@ private:
       const double left =
           static_cast<double>(peak.arenaBytes) - scales * (1 - 1 / static_cast<double>(times));
       if (sequences % (times * now) == 0 && left <= static_cast<double>(most))
-        return llvm::formatv("'microbatches: {0}' would do, with about {1}", times * now,
-                             shardc::bytesText(left))
+        return llvm::formatv("'microbatches: {0}' would do, with about {1}", times * now, bytesText(left))
             .str();
     }
     return holdsAll

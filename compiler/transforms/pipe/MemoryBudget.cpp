@@ -7,6 +7,7 @@
 
 using namespace mlir;
 using namespace pipes;
+using shardc::bytesText;
 namespace pipeline = shardc::pipeline;
 
 MemoryBudget::MemoryBudget(std::vector<LayerMemory> layers, DictionaryAttr limit,
@@ -63,19 +64,17 @@ LogicalResult MemoryBudget::report(InFlightDiagnostic error) const {
   const Best best = bestOf(shape.stages, [&](int part) { return held[part]; });
   const LayerMemory memory = of(best.first, best.last);
   const size_t count = sums.size() - 1;
-  error << "no cut of " << count << " layers into " << shape.stages << " parts fits the "
-        << shardc::bytesText(bytes) << " of 'hardware.memory': at its best stage " << best.part << " needs "
-        << shardc::bytesText(best.need) << " or more, " << shardc::bytesText(best.need - bytes)
-        << " too much";
+  error << "no cut of " << count << " layers into " << shape.stages << " parts fits the " << bytesText(bytes)
+        << " of 'hardware.memory': at its best stage " << best.part << " needs " << bytesText(best.need)
+        << " or more, " << bytesText(best.need - bytes) << " too much";
   if (auto at = limit.getAs<LocationAttr>("at"))
     error.attachNote(Location(at)) << "'hardware.memory' is set here";
   const int layers = best.last - best.first, atOnce = held[best.part];
   error.attachNote() << "of its " << layers << (layers == 1 ? " layer" : " layers") << " weights are "
-                     << shardc::bytesText(memory.weights) << ", gradients "
-                     << shardc::bytesText(memory.gradients) << ", optimizer state "
-                     << shardc::bytesText(memory.state) << "; " << atOnce
+                     << bytesText(memory.weights) << ", gradients " << bytesText(memory.gradients)
+                     << ", optimizer state " << bytesText(memory.state) << "; " << atOnce
                      << (atOnce == 1 ? " micro-batch saves " : " micro-batches save ")
-                     << shardc::bytesText(atOnce * memory.saved) << " for backward";
+                     << bytesText(atOnce * memory.saved) << " for backward";
   error.attachNote() << help();
   return error;
 }

@@ -138,7 +138,7 @@ void StageEntries::finish(StagePrograms &written, nn::FuncOp entry) {
   std::vector<SmallVector<DictionaryAttr>> attrs(stages);
   for (OpOperand &result : entry.getReturn()->getOpOperands()) {
     const unsigned index = result.getOperandNumber();
-    DictionaryAttr attributes = entry.getResAttrs() ? entry.getResultAttrDict(index) : DictionaryAttr();
+    DictionaryAttr attributes = entry.getResultAttrDict(index);
     const bool isOwned = rests(nn::kindIn(attributes));
     for (int stage = 0; stage < stages; ++stage)
       if (!isOwned || ownerOf(attributes) == stage) {
@@ -147,8 +147,7 @@ void StageEntries::finish(StagePrograms &written, nn::FuncOp entry) {
       }
   }
   for (OpOperand &result : entry.getReturn()->getOpOperands()) {
-    DictionaryAttr attributes =
-        entry.getResAttrs() ? entry.getResultAttrDict(result.getOperandNumber()) : DictionaryAttr();
+    DictionaryAttr attributes = entry.getResultAttrDict(result.getOperandNumber());
     if (nn::kindIn(attributes) != nn::kindParameter)
       continue;
     const int owner = ownerOf(attributes);

@@ -16,9 +16,8 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Failure, Workplace, differing, judged, main, other_weights, parser  # noqa: E402
+from support import MEGATRON, Failure, Workplace, differing, judged, main, other_weights, parser  # noqa: E402
 
-MEGATRON = "{heads: tp, mlp: tp, vocab: tp}"
 PLANS = {
     "single": ["plan=single"],
     "ddp2": ["plan=ddp"],

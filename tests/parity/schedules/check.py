@@ -12,14 +12,14 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Failure, Workplace, differing, main, parser  # noqa: E402
+from support import MEGATRON, Failure, Workplace, differing, main, parser  # noqa: E402
 
 MESHES = {
-    "tp2_sp": "mesh: {pp: 2, tp: 2}, shard: [{heads: tp, mlp: tp, vocab: tp}, {seq: tp}]",
+    "tp2_sp": f"mesh: {{pp: 2, tp: 2}}, shard: [{MEGATRON}, {{seq: tp}}]",
     "alone": "mesh: {pp: 2}",
     "dp2": "mesh: {pp: 2, dp: 2}, shard: [{batch: dp}]",
     "dp2_zero3": "mesh: {pp: 2, dp: 2}, shard: [{batch: dp}], zero: 3",
-    "dp2_tp2_sp_zero1": "mesh: {dp: 2, pp: 2, tp: 2}, shard: [{batch: dp}, {heads: tp, mlp: tp, vocab: tp}, {seq: tp}], zero: 1",
+    "dp2_tp2_sp_zero1": f"mesh: {{dp: 2, pp: 2, tp: 2}}, shard: [{{batch: dp}}, {MEGATRON}, {{seq: tp}}], zero: 1",
 }
 # Four layers, so that each of four parts has one.
 SIZES = ["config.num_hidden_layers=4", "train.steps=10", "train.global_batch_size=16", "plan.microbatches=4"]
